@@ -1,0 +1,86 @@
+import {displayWidth, padLeft, padRight, truncate} from './text.js'
+
+/** A column of a table. */
+export interface Column {
+  readonly header: string
+  readonly align?: 'left' | 'right'
+  /** Columns with the highest number leave first when the table is too wide; 0, the default, never leaves. */
+  readonly leaves?: number
+}
+
+export interface TableOptions {
+  /** Cells a line may take; without it all columns stay. */
+  readonly width?: number
+  readonly indent?: number
+  /** Ends a cell that had to be cut. */
+  readonly cutMark?: string
+  /** Paints the header line. */
+  readonly paintHeader?: (text: string) => string
+}
+
+const gap = '  '
+
+function totalWidth(widths: readonly number[], shown: readonly number[], indent: number): number {
+  return (
+    indent + shown.reduce((sum, index) => sum + (widths[index] ?? 0), 0) + gap.length * (shown.length - 1)
+  )
+}
+
+/** The columns that stay, in their order: the least important leave until the rest fits. */
+function chooseColumns(
+  columns: readonly Column[],
+  widths: readonly number[],
+  options: {readonly width: number; readonly indent: number},
+): number[] {
+  let shown = columns.map((_, index) => index)
+  while (totalWidth(widths, shown, options.indent) > options.width) {
+    const next = shown.reduce((worst, index) => {
+      const leaves = columns[index]?.leaves ?? 0
+      return leaves > 0 && leaves >= (columns[worst]?.leaves ?? 0) ? index : worst
+    }, shown[0] ?? 0)
+    if ((columns[next]?.leaves ?? 0) === 0) break
+    shown = shown.filter(index => index !== next)
+  }
+  return shown
+}
+
+/**
+ * Lines of a table without borders: upper-case headers, two spaces between columns, no trailing spaces. Cells
+ * never wrap: columns leave by their declared order, and only when those that must stay are still too wide is the
+ * widest cut. An empty cell would lie; callers write `-` for does not apply and `?` for not known.
+ */
+export function renderTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  options: TableOptions = {},
+): string[] {
+  const indent = options.indent ?? 0
+  const cell = (row: readonly string[], index: number): string => row[index] ?? '?'
+  const widths = columns.map((column, index) =>
+    Math.max(displayWidth(column.header), ...rows.map(row => displayWidth(cell(row, index)))),
+  )
+  const width = options.width ?? Number.POSITIVE_INFINITY
+  const shown = chooseColumns(columns, widths, {width, indent})
+  const excess = totalWidth(widths, shown, indent) - width
+  if (excess > 0) {
+    const widest = shown.reduce((a, b) => ((widths[b] ?? 0) > (widths[a] ?? 0) ? b : a), shown[0] ?? 0)
+    widths[widest] = Math.max(4, (widths[widest] ?? 0) - excess)
+  }
+  const cutMark = options.cutMark ?? '…'
+  const line = (cells: readonly string[]): string =>
+    (
+      ' '.repeat(indent) +
+      shown
+        .map(index => {
+          const text = cell(cells, index)
+          const columnWidth = widths[index] ?? 0
+          const fitted = displayWidth(text) > columnWidth ? truncate(text, columnWidth, cutMark) : text
+          return columns[index]?.align === 'right'
+            ? padLeft(fitted, columnWidth)
+            : padRight(fitted, columnWidth)
+        })
+        .join(gap)
+    ).trimEnd()
+  const header = line(columns.map(column => column.header.toUpperCase()))
+  return [options.paintHeader === undefined ? header : options.paintHeader(header), ...rows.map(line)]
+}
