@@ -1,0 +1,88 @@
+import {Command, Errors} from '@oclif/core'
+import {EXIT} from './exit-codes.js'
+import type {ExitName} from './exit-codes.js'
+import {QuorateError} from './errors.js'
+import {commonFlags} from './fleet-flags.js'
+import type {Terminal} from './ui/terminal.js'
+import {decideTerminal} from './ui/terminal.js'
+import type {Theme} from './ui/views/theme.js'
+
+/** What a command leaves behind: the value that --json prints, the screen, and how it ends. */
+export interface Outcome<T> {
+  readonly result: T
+  /** The whole screen, without a trailing newline; not asked for under --json. */
+  readonly screen: (theme: Theme, terminal: Terminal) => string
+  readonly exit: ExitName
+  readonly cluster?: string
+  readonly warnings?: readonly string[]
+}
+
+/** The envelope of every --json answer. `format` rises only when something is taken away or changes meaning. */
+interface Envelope {
+  readonly format: 1
+  readonly command: string
+  readonly cluster?: string | undefined
+  readonly exit: number
+}
+
+/**
+ * The frame of every command: the result becomes a screen or one JSON document, the error an exit code. Prose comes
+ * from views, never from commands.
+ */
+export abstract class BaseCommand<T> extends Command {
+  static override enableJsonFlag = true
+  static override baseFlags = commonFlags
+  private ended: {exit: ExitName; cluster: string | undefined; warnings: readonly string[]} = {
+    exit: 'ok',
+    cluster: undefined,
+    warnings: [],
+  }
+
+  /** What this process's streams can do, with the common flags taken into account. */
+  terminal(flags: {readonly color?: boolean; readonly input?: boolean}): Terminal {
+    return decideTerminal(process, process.env, {
+      noColour: flags.color === false,
+      noInput: flags.input === false || this.jsonEnabled(),
+    })
+  }
+
+  /** Prints the outcome's screen and sets the exit status; returns what --json prints. */
+  protected async show(outcome: Outcome<T>, terminal: Terminal): Promise<T> {
+    this.ended = {exit: outcome.exit, cluster: outcome.cluster, warnings: outcome.warnings ?? []}
+    process.exitCode = EXIT[outcome.exit]
+    if (!this.jsonEnabled()) {
+      const {makeTheme} = await import('./ui/theme.js')
+      this.log(outcome.screen(await makeTheme(terminal), terminal))
+      for (const warning of this.ended.warnings) this.logToStderr(warning)
+      if (outcome.exit !== 'ok')
+        this.logToStderr(`exit ${EXIT[outcome.exit]}, ${outcome.exit.replaceAll('-', ' ')}`)
+    }
+    return outcome.result
+  }
+
+  private envelope(exit: number): Envelope {
+    return {
+      format: 1,
+      command: (this.id ?? '').replaceAll(':', ' '),
+      ...(this.ended.cluster === undefined ? {} : {cluster: this.ended.cluster}),
+      exit,
+    }
+  }
+
+  protected override toSuccessJson(result: unknown): unknown {
+    return {...this.envelope(EXIT[this.ended.exit]), result, warnings: this.ended.warnings}
+  }
+
+  protected override toErrorJson(error: unknown): unknown {
+    if (error instanceof QuorateError) {
+      const {code, message, hints, details} = error
+      return {...this.envelope(error.exitCode), error: {code, message, hints, details}}
+    }
+    const exit = error instanceof Errors.CLIError ? (error.oclif.exit ?? EXIT.bug) : EXIT.bug
+    const message = error instanceof Error ? error.message : String(error)
+    return {
+      ...this.envelope(exit),
+      error: {code: exit === EXIT.usage ? 'USAGE' : 'BUG', message, hints: [], details: {}},
+    }
+  }
+}
