@@ -67,7 +67,7 @@ export function diskState(server: ServerObservation): DiskState {
   const known = {end, blank, problems}
   if (isLegacyConsul(server)) return {...known, ...liveList(server, problems)}
   if (blank) return {...known, configuration: undefined, configurationKnown: true}
-  if (!seen) return {...known, ...newestEntry(store, undefined)}
+  if (!seen) return {...known, configuration: undefined, configurationKnown: false}
   return {...known, ...logConfiguration(store, snapshot, problems)}
 }
 
