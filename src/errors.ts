@@ -69,6 +69,10 @@ export const ERRORS = {
   },
   MIXED_CHANGE: {exit: 'refused', means: 'Addresses and members cannot be changed by the same plan.'},
   LEADER_UNSURE: {exit: 'refused', means: 'Servers disagree on whether there is a leader.'},
+  BOOTSTRAP_SET: {
+    exit: 'refused',
+    means: 'A setting would let a server found a cluster of its own, and quorate cannot change it there.',
+  },
   // Apply, resume, verify
   PLAN_STALE: {exit: 'refused', means: 'A fact that the plan rests on has changed since it was made.'},
   PLAN_EXPIRED: {exit: 'refused', means: 'The plan is older than its expiry.'},

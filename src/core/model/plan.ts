@@ -266,3 +266,5 @@ export type RefusalCode =
   | 'UNSUPPORTED_STORE'
   | 'MIXED_CHANGE'
   | 'LEADER_UNSURE'
+  | 'BOOTSTRAP_SET'
+  | 'BACK_IMPOSSIBLE'
