@@ -16,12 +16,12 @@ const begin = (seq: number, step = `s${seq}`): JournalEntry => ({
   host: 'h',
 })
 
-t.test('a journal directory follows XDG_STATE_HOME and ignores a relative one', async t => {
+void t.test('a journal directory follows XDG_STATE_HOME and ignores a relative one', async t => {
   t.equal(journalDirectory({XDG_STATE_HOME: '/var/state'}), '/var/state/quorate/journal')
   t.match(journalDirectory({XDG_STATE_HOME: 'state'}), /^\/.*\.local\/state\/quorate\/journal$/)
 })
 
-t.test('entries come back in the order they were appended, whatever ran in parallel', async t => {
+void t.test('entries come back in the order they were appended, whatever ran in parallel', async t => {
   const store = new JournalFile(join(t.testdir(), 'a', 'journal'))
   t.teardown(async () => await store.close())
   await Promise.all([1, 2, 3, 4, 5].map(async seq => await store.append(begin(seq))))
@@ -31,7 +31,7 @@ t.test('entries come back in the order they were appended, whatever ran in paral
   )
 })
 
-t.test('journals are private: directory 0700, files 0600', async t => {
+void t.test('journals are private: directory 0700, files 0600', async t => {
   const directory = join(t.testdir(), 'state', 'journal')
   const store = new JournalFile(directory)
   t.teardown(async () => await store.close())
@@ -40,7 +40,7 @@ t.test('journals are private: directory 0700, files 0600', async t => {
   t.equal(statSync(join(directory, 'p1.jsonl')).mode & 0o777, 0o600)
 })
 
-t.test(
+void t.test(
   'a torn last line is dropped, at every length, and the next append does not share its line',
   async t => {
     const directory = t.testdir()
@@ -58,7 +58,7 @@ t.test(
   },
 )
 
-t.test('a whole line that is no entry is refused with its file and number', async t => {
+void t.test('a whole line that is no entry is refused with its file and number', async t => {
   const directory = t.testdir()
   appendFileSync(join(directory, 'p1.jsonl'), `${JSON.stringify(begin(1))}\n{"type":"begun"}\n`)
   await t.rejects(new JournalFile(directory).entries('p1'), {
@@ -67,7 +67,7 @@ t.test('a whole line that is no entry is refused with its file and number', asyn
   })
 })
 
-t.test('ids that could leave the directory name no journal', async t => {
+void t.test('ids that could leave the directory name no journal', async t => {
   const directory = join(t.testdir(), 'journal')
   mkdirSync(directory)
   const store = new JournalFile(directory)
@@ -76,7 +76,7 @@ t.test('ids that could leave the directory name no journal', async t => {
   await t.rejects(store.append({...begin(1), plan: '../x'}))
 })
 
-t.test('one process at a time holds a plan; a dead holder is no holder', async t => {
+void t.test('one process at a time holds a plan; a dead holder is no holder', async t => {
   const directory = t.testdir()
   const store = new JournalFile(directory)
   const first = await store.lock('p1')
@@ -98,7 +98,7 @@ t.test('one process at a time holds a plan; a dead holder is no holder', async t
   return undefined
 })
 
-t.test('what was acknowledged survives a SIGKILL at any moment', async t => {
+void t.test('what was acknowledged survives a SIGKILL at any moment', async t => {
   const script = fileURLToPath(new URL('../helpers/append-for-ever.ts', import.meta.url))
   for (const acks of [1, 2, 7, 20]) {
     const directory = t.testdir({})
