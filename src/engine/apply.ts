@@ -1,0 +1,351 @@
+import type {Condition, Phase, Plan, Step} from '../core/model/plan.js'
+import type {ApplyEvent, ApplyOutcome, Place, StopCode} from '../core/model/progress.js'
+import {shortcomings} from '../core/model/verdict.js'
+import type {Verdict} from '../core/model/verdict.js'
+import type {Clock} from '../ports/clock.js'
+import type {ActionsFor} from '../ports/host-actions.js'
+import type {JournalStore} from '../ports/journal-store.js'
+import {checkCondition} from './conditions.js'
+import {JournalWriter} from './journal-writer.js'
+import {hostsLeft, putBackSteps} from './leavings.js'
+import {perform} from './perform.js'
+import {barrierGaps, barrierHosts, PlanHosts} from './plan-hosts.js'
+
+/** What the executor needs of the world. */
+export interface ApplyDeps {
+  readonly clock: Clock
+  readonly journal: JournalStore
+  readonly actionsFor: ActionsFor
+  /** Samples the cluster until it is as planned, certainly is not, or time is up. */
+  readonly verify: (
+    plan: Plan,
+    withinMs: number,
+    onMissing: (missing: readonly string[]) => void,
+  ) => Promise<Verdict>
+  readonly progress: (event: ApplyEvent) => void
+  /** Asked between steps: true after the first Ctrl-C. */
+  readonly stopRequested: () => boolean
+  /** Who applies, `user@machine`: written into journals and locks. */
+  readonly by: string
+}
+
+/** Where to begin: what an earlier run of the same plan has done. */
+export interface Start {
+  /** Ids of steps that need not be done again. */
+  readonly done: ReadonlySet<string>
+  /** Ids of steps that were begun in an earlier run, done or not. */
+  readonly begun: ReadonlySet<string>
+  /** Journal under which this plan runs: its own id, or that of the plan it takes back. */
+  readonly journal: string
+}
+
+interface Halt {
+  readonly code: StopCode
+  readonly why: string
+  readonly step: Step | undefined
+}
+
+/** How often a condition that is waited for is asked again. */
+const pollMs = 500
+
+/** Writing steps: none of them runs before the barrier is proved again. */
+const writing: ReadonlySet<string> = new Set(['fence', 'write-file', 'move-away', 'restore-copy'])
+
+/**
+ * Carries out a plan: phases in order, hosts in parallel inside each, the steps of one host in sequence. Each step
+ * is journaled before it acts and after its effect was checked. The first failure lets the other hosts finish the
+ * step they are at and stops the plan there; nothing is undone by itself, with one exception: when the logs on disk
+ * turn out not to be those of the plan, and nothing has been written, everything is started as it was (rule S9).
+ */
+export async function applyPlan(deps: ApplyDeps, plan: Plan, start: Start): Promise<ApplyOutcome> {
+  const writer = await JournalWriter.open(deps.journal, deps.clock, start.journal)
+  return await new Run(deps, plan, start, writer).run()
+}
+
+class Run {
+  readonly #deps: ApplyDeps
+  readonly #plan: Plan
+  readonly #hosts: PlanHosts
+  readonly #journal: JournalWriter
+  readonly #done: Set<string>
+  readonly #begun: Set<string>
+  readonly #steps: readonly Step[]
+  readonly #startedAtMs: number
+  readonly #notes: string[] = []
+  #halt: Halt | undefined
+  #broken: {readonly error: unknown} | undefined
+
+  constructor(deps: ApplyDeps, plan: Plan, start: Start, journal: JournalWriter) {
+    this.#deps = deps
+    this.#plan = plan
+    this.#hosts = new PlanHosts(plan, deps.actionsFor)
+    this.#journal = journal
+    this.#done = new Set(start.done)
+    this.#begun = new Set(start.begun)
+    this.#steps = plan.phases.flatMap(phase => phase.steps)
+    this.#startedAtMs = deps.clock.nowMs()
+  }
+
+  async run(): Promise<ApplyOutcome> {
+    for (const phase of this.#plan.phases) {
+      if (phase.steps.every(step => this.#done.has(step.id))) continue
+      await this.#phase(phase)
+      if (this.#halt !== undefined) return await this.#stopped(this.#halt)
+    }
+    const back = this.#plan.method === 'back'
+    const verified = this.#steps.some(
+      step => step.action.do === 'await' && step.action.condition.is === 'verified',
+    )
+    const outcome = back ? 'taken-back' : verified ? 'verified' : 'done'
+    await this.#journal.append({type: 'finished', outcome: back ? 'taken-back' : 'verified'})
+    return {kind: 'finished', outcome, elapsedMs: this.#elapsed(), notes: this.#notes}
+  }
+
+  async #phase(phase: Phase): Promise<void> {
+    this.#deps.progress({
+      type: 'phase',
+      name: phase.name,
+      number: phase.number,
+      atMs: this.#deps.clock.nowMs(),
+    })
+    const chains = new Map<string, Step[]>()
+    for (const step of phase.steps) chains.set(step.host, [...(chains.get(step.host) ?? []), step])
+    await Promise.all([...chains.values()].map(chain => this.#chain(chain)))
+    if (this.#broken !== undefined) throw this.#broken.error
+  }
+
+  /** The steps of one host. What our own code or the journal throws stops the other hosts as a failed step does. */
+  async #chain(steps: readonly Step[]): Promise<void> {
+    for (const step of steps) {
+      if (this.#halt !== undefined || this.#broken !== undefined) return
+      if (this.#done.has(step.id)) continue
+      if (this.#deps.stopRequested()) {
+        this.#stop({code: 'STOPPED_BY_OPERATOR', why: 'the operator stopped the plan', step: undefined})
+        return
+      }
+      try {
+        await this.#step(step)
+      } catch (error) {
+        this.#broken ??= {error}
+      }
+    }
+  }
+
+  async #step(step: Step): Promise<void> {
+    const startedAtMs = this.#deps.clock.nowMs()
+    const place = this.#place(step)
+    const refusal = await this.#refusal(step)
+    if (refusal !== undefined) {
+      await this.#failed(step, refusal, startedAtMs)
+      return
+    }
+    await this.#journal.append({type: 'begin', step: step.id, host: step.host})
+    this.#begun.add(step.id)
+    const withinMs = step.action.do === 'await' ? step.action.withinMs : undefined
+    this.#deps.progress({type: 'begin', step, place, atMs: startedAtMs, withinMs})
+    const result = await this.#act(step)
+    if ('halt' in result) {
+      await this.#failed(step, result.halt, startedAtMs)
+      return
+    }
+    await this.#journal.append({type: 'done', step: step.id, host: step.host, note: result.note})
+    this.#done.add(step.id)
+    this.#notes.push(step.host === '' ? result.note : `${step.host}: ${result.note}`)
+    const atMs = this.#deps.clock.nowMs()
+    this.#deps.progress({type: 'done', step, place, atMs, elapsedMs: atMs - startedAtMs, note: result.note})
+  }
+
+  /** What stands against a step the instant before it runs. */
+  async #refusal(step: Step): Promise<Halt | undefined> {
+    if (this.#needsBarrier(step)) {
+      const names = barrierHosts(this.#plan).map(host => host.host)
+      const gaps = await barrierGaps(this.#hosts, names, {stopped: true, held: true})
+      if (gaps.length > 0) {
+        const why = gaps.map(gap => `${gap.host}: ${gap.why}`).join('; ')
+        return {code: gaps.every(gap => gap.lost) ? 'CONNECTION_LOST' : 'BARRIER_BROKEN', why, step}
+      }
+    }
+    for (const condition of step.requires) {
+      const held = await checkCondition(this.#plan, this.#hosts, this.#deps.by, condition)
+      if (held.holds) continue
+      const codes = {barrier: 'BARRIER_BROKEN', lost: 'CONNECTION_LOST', false: 'STEP_FAILED'} as const
+      return {code: codes[held.kind], why: held.why, step}
+    }
+    return undefined
+  }
+
+  /**
+   * Until the first server of the plan is started, no step writes while any of them runs, whatever the plan says.
+   * After that the conditions of the step decide: a server that was set aside rejoins beside a running leader.
+   */
+  #needsBarrier(step: Step): boolean {
+    if (!writing.has(step.action.do)) return false
+    return !this.#steps.some(other => other.action.do === 'start-service' && this.#begun.has(other.id))
+  }
+
+  async #act(step: Step): Promise<{readonly note: string} | {readonly halt: Halt}> {
+    const {action} = step
+    if (action.do === 'await') return await this.#await(step, action.condition, action.withinMs)
+    const reached = await this.#hosts.on(step.host)
+    const context = {plan: this.#plan, mayBeRecovered: this.#anyWritten()}
+    const result = reached.ok ? await perform(reached.value, step, action, context) : reached
+    if (result.ok) return {note: result.note}
+    const codes = {
+      lost: 'CONNECTION_LOST',
+      barrier: 'BARRIER_BROKEN',
+      locked: 'LOCKED',
+      stale: 'PLAN_STALE',
+      'no-space': 'STEP_FAILED',
+      changed: 'STEP_FAILED',
+      failed: 'STEP_FAILED',
+    } as const
+    return {halt: {code: codes[result.failure], why: result.note, step}}
+  }
+
+  async #await(
+    step: Step,
+    condition: Condition,
+    withinMs: number,
+  ): Promise<{readonly note: string} | {readonly halt: Halt}> {
+    const waiting = (missing: readonly string[]): void =>
+      this.#deps.progress({type: 'waiting', step, atMs: this.#deps.clock.nowMs(), missing})
+    if (condition.is === 'verified') {
+      const verdict = await this.#deps.verify(this.#plan, withinMs, waiting)
+      if (verdict.verdict === 'verified')
+        return {note: 'one leader, one peer set, the same contents on every server'}
+      const code = verdict.verdict === 'failed' ? 'VERIFY_FAILED' : 'UNVERIFIED'
+      return {halt: {code, why: shortcomings(verdict).slice(0, 5).join('; '), step}}
+    }
+    const untilMs = this.#deps.clock.nowMs() + withinMs
+    for (;;) {
+      const held = await checkCondition(this.#plan, this.#hosts, this.#deps.by, condition)
+      if (held.holds) return {note: describeMet(condition)}
+      if (this.#deps.clock.nowMs() >= untilMs) {
+        const why = `not within ${withinMs / 1000} s: ${held.why}`
+        return {halt: {code: held.kind === 'lost' ? 'CONNECTION_LOST' : 'STEP_FAILED', why, step}}
+      }
+      waiting([held.why])
+      await this.#deps.clock.sleep(pollMs)
+    }
+  }
+
+  async #failed(step: Step, halt: Halt, startedAtMs: number): Promise<void> {
+    this.#stop(halt)
+    await this.#journal.append({type: 'failed', step: step.id, host: step.host, error: halt.why})
+    const atMs = this.#deps.clock.nowMs()
+    this.#deps.progress({
+      type: 'failed',
+      step,
+      place: this.#place(step),
+      atMs,
+      elapsedMs: atMs - startedAtMs,
+      error: halt.why,
+    })
+  }
+
+  /** The first reason counts, except that a broken barrier outranks whatever else failed beside it. */
+  #stop(halt: Halt): void {
+    if (this.#halt === undefined || (halt.code === 'BARRIER_BROKEN' && this.#halt.code !== 'BARRIER_BROKEN'))
+      this.#halt = halt
+  }
+
+  async #stopped(halt: Halt): Promise<ApplyOutcome> {
+    const untouched = (halt.code === 'LOCKED' || halt.code === 'PLAN_STALE') && !this.#anyWritten()
+    const asBefore = untouched && (await this.#putBack())
+    const finished = halt.code === 'UNVERIFIED' || halt.code === 'VERIFY_FAILED'
+    if (finished && (await this.#releaseAfter(halt))) {
+      const outcome = halt.code === 'UNVERIFIED' ? 'unverified' : 'verify-failed'
+      await this.#journal.append({type: 'finished', outcome})
+    } else await this.#journal.append({type: 'stopped', why: `${halt.code}: ${halt.why}`})
+    const why =
+      halt.step === undefined || halt.step.host === '' ? halt.why : prefixed(halt.step.host, halt.why)
+    return {
+      kind: 'stopped',
+      code: this.#exitCode(halt, {finished, untouched, asBefore}),
+      why,
+      at: halt.step,
+      place:
+        halt.step === undefined ? {number: this.#done.size, of: this.#steps.length} : this.#place(halt.step),
+      done: this.#steps.filter(step => this.#done.has(step.id)).map(step => step.id),
+      notDone: this.#steps.filter(step => !this.#done.has(step.id)).map(step => step.id),
+      left: hostsLeft(this.#plan, this.#begun, this.#done),
+      asBefore,
+      elapsedMs: this.#elapsed(),
+    }
+  }
+
+  /** "Refused, nothing was changed" must be true: what could not be put back is a plan stopped part-way. */
+  #exitCode(halt: Halt, how: {finished: boolean; untouched: boolean; asBefore: boolean}): StopCode {
+    if (how.asBefore || how.finished) return halt.code
+    if (this.#plan.method === 'back') return 'BACK_INCOMPLETE'
+    return halt.code === 'PLAN_STALE' || halt.code === 'LOCKED' ? 'STEP_FAILED' : halt.code
+  }
+
+  /** After a verification that did not succeed the hosts are given back, unless more is to be done to them. */
+  async #releaseAfter(halt: Halt): Promise<boolean> {
+    const at = this.#steps.findIndex(step => step.id === halt.step?.id)
+    const rest = this.#steps.slice(at + 1)
+    const releases = rest.every(step => step.action.do === 'unlock' || step.action.do === 'release-service')
+    if (!releases) return false
+    this.#halt = undefined
+    for (const phase of this.#plan.phases)
+      if (phase.steps.every(step => rest.includes(step))) await this.#phase(phase)
+    return this.#halt === undefined
+  }
+
+  /** Releases, starts and unlocks what this plan stopped; true when all of it succeeded. */
+  async #putBack(): Promise<boolean> {
+    const chains = putBackSteps(this.#plan, this.#begun, this.#done)
+    const results = await Promise.all(
+      chains.map(async chain => {
+        for (const step of chain) {
+          await this.#journal.append({type: 'begin', step: step.id, host: step.host})
+          this.#begun.add(step.id)
+          const result = await this.#act(step)
+          if ('halt' in result) {
+            await this.#journal.append({
+              type: 'failed',
+              step: step.id,
+              host: step.host,
+              error: result.halt.why,
+            })
+            return false
+          }
+          await this.#journal.append({type: 'done', step: step.id, host: step.host, note: result.note})
+          this.#done.add(step.id)
+        }
+        return true
+      }),
+    )
+    return results.every(Boolean)
+  }
+
+  #anyWritten(): boolean {
+    return this.#steps.some(step => writing.has(step.action.do) && this.#begun.has(step.id))
+  }
+
+  #place(step: Step): Place {
+    return {number: this.#steps.indexOf(step) + 1, of: this.#steps.length}
+  }
+
+  #elapsed(): number {
+    return this.#deps.clock.nowMs() - this.#startedAtMs
+  }
+}
+
+const prefixed = (host: string, why: string): string => (why.startsWith(`${host}:`) ? why : `${host}: ${why}`)
+
+function describeMet(condition: Condition): string {
+  switch (condition.is) {
+    case 'leader':
+      return 'they agree on one leader'
+    case 'configuration':
+      return `its peer set has the ${condition.servers.length} planned servers`
+    case 'file-absent':
+      return `${condition.path} was taken`
+    case 'running':
+      return 'it runs'
+    default:
+      return `${condition.is} holds`
+  }
+}

@@ -1,0 +1,117 @@
+import {assertNever} from '../core/assert.js'
+import {sameServers} from '../core/model/configuration.js'
+import type {Condition, Plan} from '../core/model/plan.js'
+import type {Answer, HostActions} from '../ports/host-actions.js'
+import {barrierGaps} from './plan-hosts.js'
+import type {PlanHosts} from './plan-hosts.js'
+
+/** A condition that holds, or what stands against it. `barrier`: a server runs that must not. */
+export type Held =
+  | {readonly holds: true}
+  | {readonly holds: false; readonly kind: 'barrier' | 'lost' | 'false'; readonly why: string}
+
+const holds: Held = {holds: true}
+
+async function ask(
+  hosts: PlanHosts,
+  host: string,
+  question: (actions: HostActions) => Promise<Answer<string | undefined>>,
+): Promise<Held> {
+  const reached = await hosts.on(host)
+  const answer = reached.ok ? await question(reached.value) : reached
+  if (!answer.ok)
+    return {holds: false, kind: answer.failure === 'lost' ? 'lost' : 'false', why: `${host}: ${answer.note}`}
+  return answer.value === undefined ? holds : {holds: false, kind: 'false', why: `${host}: ${answer.value}`}
+}
+
+/** Turns an answer into what stands against it. */
+async function against<T>(
+  asked: Promise<Answer<T>>,
+  objection: (value: T) => string | undefined,
+): Promise<Answer<string | undefined>> {
+  const answer = await asked
+  return answer.ok ? {ok: true, value: objection(answer.value)} : answer
+}
+
+async function everyHost(names: readonly string[], check: (host: string) => Promise<Held>): Promise<Held> {
+  const all = await Promise.all(names.map(check))
+  return all.find(one => !one.holds) ?? holds
+}
+
+/** Checks one condition on the hosts, now. `verified` is the business of whoever awaits it and never holds here. */
+export async function checkCondition(
+  plan: Plan,
+  hosts: PlanHosts,
+  by: string,
+  condition: Condition,
+): Promise<Held> {
+  switch (condition.is) {
+    case 'stopped':
+    case 'held': {
+      const stopped = condition.is === 'stopped'
+      const gaps = await barrierGaps(hosts, condition.hosts, {stopped, held: !stopped})
+      const gap = gaps[0]
+      if (gap === undefined) return holds
+      return {
+        holds: false,
+        kind: gap.lost ? 'lost' : 'barrier',
+        why: gaps.map(g => `${g.host}: ${g.why}`).join('; '),
+      }
+    }
+    case 'locked':
+      return await everyHost(condition.hosts, host =>
+        ask(hosts, host, actions =>
+          against(actions.lockHolder(), holder =>
+            holder?.plan === plan.id && holder.by === by
+              ? undefined
+              : `the lock is not ours (${holder === undefined ? 'nobody holds it' : `${holder.by}, plan ${holder.plan}`})`,
+          ),
+        ),
+      )
+    case 'file-is':
+      return await ask(hosts, condition.host, actions =>
+        against(actions.sha256Of(condition.path), digest =>
+          digest === condition.sha256
+            ? undefined
+            : `${condition.path} ${digest === undefined ? 'is not there' : 'has other content'}`,
+        ),
+      )
+    case 'file-absent':
+      return await ask(hosts, condition.host, actions =>
+        against(actions.exists(condition.path), there => (there ? `${condition.path} is there` : undefined)),
+      )
+    case 'running':
+      return await ask(hosts, condition.host, actions =>
+        against(actions.running(), running => (running ? undefined : 'the server does not run')),
+      )
+    case 'configuration':
+      return await ask(hosts, condition.host, actions =>
+        against(actions.configuration(), servers =>
+          sameServers({servers}, {servers: condition.servers})
+            ? undefined
+            : `its peer set is ${servers.map(server => server.address).join(', ') || 'empty'}`,
+        ),
+      )
+    case 'leader':
+      return await checkLeader(hosts, condition.hosts)
+    case 'verified':
+      return {holds: false, kind: 'false', why: 'not verified yet'}
+    default:
+      return assertNever(condition)
+  }
+}
+
+async function checkLeader(hosts: PlanHosts, names: readonly string[]): Promise<Held> {
+  const leaders = new Set<string>()
+  const each = await everyHost(names, host =>
+    ask(hosts, host, actions =>
+      against(actions.leader(), leader => {
+        if (leader === '') return 'knows no leader'
+        leaders.add(leader)
+        return undefined
+      }),
+    ),
+  )
+  if (!each.holds || leaders.size === 1) return each
+  return {holds: false, kind: 'false', why: `several leaders are named: ${[...leaders].join(', ')}`}
+}

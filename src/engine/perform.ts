@@ -1,0 +1,142 @@
+import {assertNever} from '../core/assert.js'
+import {compareLogEnds} from '../core/model/ids.js'
+import {sameServers} from '../core/model/configuration.js'
+import type {Action, Plan, Step} from '../core/model/plan.js'
+import type {ActResult, Answer, HostActions, RereadLog} from '../ports/host-actions.js'
+
+/** How a step that is not an `await` went. `stale`: the logs are not those that the plan was made from (S9). */
+export type StepResult = ActResult | {readonly ok: false; readonly failure: 'stale'; readonly note: string}
+
+/** An action that one host carries out. */
+export type HostAction = Exclude<Action, {do: 'await'}>
+
+const done = (note: string, already = false): StepResult => ({ok: true, already, note})
+const failed = (note: string): StepResult => ({ok: false, failure: 'failed', note})
+
+/** Whether an action writes below the data directory of its host: then its server must be stopped, whatever else. */
+function whileStopped(actions: HostActions, path: string): boolean {
+  const {dataDir} = actions.host
+  return dataDir !== '' && (path === dataDir || path.startsWith(`${dataDir.replace(/\/+$/, '')}/`))
+}
+
+/** What the log on disk must be for the plan to go on. */
+export interface RereadContext {
+  readonly plan: Plan
+  /** A recovery file of this plan may have been taken there already, before an interruption. */
+  readonly mayBeRecovered: boolean
+}
+
+/**
+ * Judges a log end and peer set that were read again after the stop. Only what could change ranking, strategy or the
+ * statement on data counts: under a leader that worked until the planned stop (`live-list`) the logs have grown, and
+ * all voters that hold them are kept.
+ */
+export function judgeReread(
+  context: RereadContext,
+  action: Extract<Action, {do: 'reread-log'}>,
+  log: RereadLog,
+): string | undefined {
+  const name = (end: RereadLog['end']): string => `${end.index} @ ${end.term}`
+  const order = compareLogEnds(log.end, action.end)
+  const grew = context.plan.method === 'live-list' && order > 0
+  if (order !== 0 && !grew)
+    return `its log ends at ${name(log.end)}; the plan was made for ${name(action.end)}`
+  if (action.configuration === undefined || log.configuration === undefined) return undefined
+  if (sameServers(log.configuration, action.configuration)) return undefined
+  if (context.mayBeRecovered && sameServers(log.configuration, context.plan.after)) return undefined
+  return `its log now names ${log.configuration.servers.map(server => server.address).join(', ') || 'no servers'} as the peer set`
+}
+
+/** Carries out one action and makes sure that its effect is there. Acting on what is already so is a success. */
+export async function perform(
+  actions: HostActions,
+  step: Step,
+  action: HostAction,
+  context: RereadContext,
+): Promise<StepResult> {
+  switch (action.do) {
+    case 'lock':
+      return await actions.lock()
+    case 'unlock':
+      return await actions.unlock()
+    case 'hold-service':
+      return await actions.hold()
+    case 'release-service':
+      return await actions.release()
+    case 'stop-service':
+      return await actions.stop(action)
+    case 'start-service':
+      return await actions.start()
+    case 'prove-stopped':
+      return await proveStopped(actions)
+    case 'reread-log': {
+      const log = await actions.readLog()
+      if (!log.ok) return log
+      const drift = judgeReread(context, action, log.value)
+      if (drift !== undefined) return {ok: false, failure: 'stale', note: drift}
+      return done(`log ends at ${log.value.end.index} @ ${log.value.end.term}, as planned`)
+    }
+    case 'fence':
+      return await checked(
+        await actions.fence(action.from, action.to),
+        async () => await gone(actions, action.from),
+      )
+    case 'copy':
+      return await actions.copy(action.paths, action.to, action.needBytes)
+    case 'write-file':
+      return await checked(
+        await actions.writeFile({...action, whileStopped: whileStopped(actions, action.path)}),
+        async () => await digestIs(actions, action.path, action.sha256),
+      )
+    case 'read-back': {
+      const wrong = await digestIs(actions, action.path, action.sha256)
+      return wrong ?? done('read back the same bytes')
+    }
+    case 'move-away':
+      return await checked(
+        await actions.moveAway(action.path, action.to, whileStopped(actions, action.path)),
+        async () => await gone(actions, action.path),
+      )
+    case 'restore-copy':
+      return await actions.restore(action.from, action.paths)
+    case 'join':
+      return await actions.join(action.addresses)
+    case 'remove-peer':
+      return await actions.removePeer(action)
+    case 'force-leave':
+      return await actions.forceLeave(action.node)
+    default:
+      return assertNever(action)
+  }
+}
+
+async function proveStopped(actions: HostActions): Promise<StepResult> {
+  const proof = await actions.proveStopped()
+  if (!proof.ok) return proof
+  if (!proof.value.stopped) return {ok: false, failure: 'barrier', note: proof.value.why}
+  if (!proof.value.held)
+    return {ok: false, failure: 'barrier', note: 'its service manager is free to start the server'}
+  return done('stopped: no process, no socket, nobody holds the store')
+}
+
+async function checked(
+  result: ActResult,
+  objection: () => Promise<StepResult | undefined>,
+): Promise<StepResult> {
+  return result.ok ? ((await objection()) ?? result) : result
+}
+
+async function gone(actions: HostActions, path: string): Promise<StepResult | undefined> {
+  const there: Answer<boolean> = await actions.exists(path)
+  if (!there.ok) return there
+  return there.value ? failed(`${path} is still there`) : undefined
+}
+
+async function digestIs(actions: HostActions, path: string, sha256: string): Promise<StepResult | undefined> {
+  const digest = await actions.sha256Of(path)
+  if (!digest.ok) return digest
+  if (digest.value === sha256) return undefined
+  return failed(
+    digest.value === undefined ? `${path} is not there` : `${path} does not hold what was written`,
+  )
+}

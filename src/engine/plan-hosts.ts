@@ -1,0 +1,77 @@
+import type {Plan, PlanHost} from '../core/model/plan.js'
+import type {ActionsFor, Answer, HostActions, StopProof} from '../ports/host-actions.js'
+
+/**
+ * The hosts of a plan as the executor reaches them: one connection each, and proofs of a stopped server that are
+ * never older than the question. Steps of several hosts ask for the same proofs at the same time; a question joins
+ * a proof that has not begun yet, and never one that has, because that may have looked before the asker was ready.
+ */
+export class PlanHosts {
+  readonly #plan: Plan
+  readonly #actionsFor: ActionsFor
+  readonly #actions = new Map<string, Promise<Answer<HostActions>>>()
+  readonly #next = new Map<string, Promise<Answer<StopProof>>>()
+  readonly #running = new Map<string, Promise<unknown>>()
+
+  constructor(plan: Plan, actionsFor: ActionsFor) {
+    this.#plan = plan
+    this.#actionsFor = actionsFor
+  }
+
+  /** What may be done on a host of the plan. A host that could not be reached is asked for again the next time. */
+  async on(host: string): Promise<Answer<HostActions>> {
+    const known = this.#actions.get(host)
+    if (known !== undefined) return await known
+    const planHost = this.#plan.hosts.find(candidate => candidate.host === host)
+    if (planHost === undefined) return {ok: false, failure: 'failed', note: `${host} is not in the plan`}
+    const reaching = this.#actionsFor(planHost)
+    this.#actions.set(host, reaching)
+    const reached = await reaching
+    if (!reached.ok) this.#actions.delete(host)
+    return reached
+  }
+
+  /** A proof that begins after this call. */
+  async prove(host: string): Promise<Answer<StopProof>> {
+    const scheduled = this.#next.get(host)
+    if (scheduled !== undefined) return await scheduled
+    const proof = this.#proveAfter(host, this.#running.get(host))
+    this.#next.set(host, proof)
+    return await proof
+  }
+
+  async #proveAfter(host: string, running: Promise<unknown> | undefined): Promise<Answer<StopProof>> {
+    await (running ?? Promise.resolve())
+    this.#next.delete(host)
+    const proof = this.on(host).then(async reached =>
+      reached.ok ? await reached.value.proveStopped() : reached,
+    )
+    const settled = proof.catch(() => undefined)
+    this.#running.set(host, settled)
+    return await proof
+  }
+}
+
+/** Hosts whose servers must be stopped before any byte is written: those that get the file and those set aside. */
+export function barrierHosts(plan: Plan): readonly PlanHost[] {
+  return plan.hosts.filter(host => host.role === 'included' || host.role === 'set-aside')
+}
+
+/** Why a barrier does not stand, host by host; empty when every server is proved stopped and held. */
+export async function barrierGaps(
+  hosts: PlanHosts,
+  names: readonly string[],
+  what: {readonly stopped: boolean; readonly held: boolean},
+): Promise<readonly {readonly host: string; readonly lost: boolean; readonly why: string}[]> {
+  const gaps = await Promise.all(
+    names.map(async host => {
+      const proof = await hosts.prove(host)
+      if (!proof.ok) return {host, lost: proof.failure === 'lost', why: proof.note}
+      if (what.stopped && !proof.value.stopped) return {host, lost: false, why: proof.value.why}
+      if (what.held && !proof.value.held)
+        return {host, lost: false, why: 'its service manager is free to start the server'}
+      return undefined
+    }),
+  )
+  return gaps.filter(gap => gap !== undefined)
+}
