@@ -272,6 +272,16 @@ export interface StoreState {
   /** Highest transaction id of the store when it was read; undefined for WAL segments. */
   readonly txid: number | undefined
   readonly bytesRead: number
+  /** Places where indexes are missing inside the log, as far as it was read; a user restore may leave one. */
+  readonly gaps?: readonly LogGap[]
+  /** What is wrong with the store although it could be read, such as one of two meta pages; one sentence each. */
+  readonly damage?: readonly string[]
+}
+
+/** Indexes that a log lacks: the last one before and the first one behind them. */
+export interface LogGap {
+  readonly before: LogIndex
+  readonly after: LogIndex
 }
 
 export interface ApiObservation {
