@@ -14,7 +14,7 @@ export function parseServerMetadata(bytes: Uint8Array): Parsed<number> {
   const scan = scanJson(text)
   if (!scan.ok) return problemAt(scan.message, placeOf(text, scan.offset))
   if (scan.node.kind !== 'object') return problemAt('an object was expected', placeOf(text, scan.node.offset))
-  const member = scan.node.members.findLast(({key}) => sameKey(key, 'last_seen_unix'))
+  const member = scan.node.members.filter(({key}) => sameKey(key, 'last_seen_unix')).at(-1)
   if (member === undefined) return problemAt('last_seen_unix is missing', placeOf(text, scan.node.offset))
   const {value} = member
   const seconds = value.kind === 'number' ? Number(value.text) : NaN
