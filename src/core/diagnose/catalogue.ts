@@ -3,7 +3,7 @@ import type {FindingCode} from '../model/finding.js'
 /** What each finding means, in one or two sentences: the text of quorate-findings(7). Exhaustive by type. */
 export const FINDINGS: Readonly<Record<FindingCode, string>> = {
   QUORUM_LOST:
-    'Fewer voters can take part than a quorum needs, and starting what is stopped would not change that.',
+    'Fewer voters are up than a quorum needs, and nobody leads. When starting what is stopped is enough, TRANSIENT_LOSS says so.',
   QUORUM_AT_RISK: 'The quorum holds, and losing one more voter would lose it.',
   TRANSIENT_LOSS:
     'The quorum is lost only because voters that still have their data are stopped or cut off. Start them; no recovery file is needed.',
@@ -26,6 +26,7 @@ export const FINDINGS: Readonly<Record<FindingCode, string>> = {
   LOOPBACK_ADDRESS: 'The peer set has a loopback or wildcard address; others cannot reach the server there.',
   DUPLICATE_ID: 'Two hosts carry the same server id, usually cloned disks.',
   DUPLICATE_ADDRESS: 'One address stands in the peer set under two ids.',
+  DUPLICATE_NAME: 'Two servers use one node name; gossip takes them for one that moves to and fro.',
   MIXED_IDS: 'The peer set mixes ids of Raft protocol 3 with ids that are addresses.',
   DIALECT_MISMATCH:
     'peers.json is written in the dialect of another Raft protocol; the server will not start with it.',
@@ -62,6 +63,8 @@ export const FINDINGS: Readonly<Record<FindingCode, string>> = {
   BOOTSTRAP_LEFTOVER:
     'bootstrap or bootstrap_expect=1 is left over; on empty data, and up to Consul 0.6 on any, the server elects itself.',
   GOSSIP_KEYS_DIFFER: 'The gossip keys differ; servers cannot hear each other although the network is fine.',
+  TLS_FAILS:
+    'Servers refuse each other over certificates. It looks like a lost quorum, and a recovery file does not cure it.',
   LEAVE_TRAP: 'Stopping this server in the usual way makes it leave the cluster and shrinks the peer set.',
   RESTART_LOOP: 'The service manager starts the server again and again.',
   DISK_FULL: 'The disk of the data directory is full or nearly so.',
