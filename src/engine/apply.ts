@@ -8,7 +8,7 @@ import type {JournalStore} from '../ports/journal-store.js'
 import {checkCondition} from './conditions.js'
 import {JournalWriter} from './journal-writer.js'
 import {hostsLeft, putBackSteps} from './leavings.js'
-import {perform} from './perform.js'
+import {effectHolds, perform} from './perform.js'
 import {barrierGaps, barrierHosts, PlanHosts} from './plan-hosts.js'
 
 /** What the executor needs of the world. */
@@ -19,6 +19,7 @@ export interface ApplyDeps {
   /** Samples the cluster until it is as planned, certainly is not, or time is up. */
   readonly verify: (
     plan: Plan,
+    rejoined: ReadonlySet<string>,
     withinMs: number,
     onMissing: (missing: readonly string[]) => void,
   ) => Promise<Verdict>
@@ -35,8 +36,12 @@ export interface Start {
   readonly done: ReadonlySet<string>
   /** Ids of steps that were begun in an earlier run, done or not. */
   readonly begun: ReadonlySet<string>
+  /** Ids of steps that an earlier run left in flight or failed: their effect is looked for before they act. */
+  readonly interrupted: ReadonlySet<string>
   /** Journal under which this plan runs: its own id, or that of the plan it takes back. */
   readonly journal: string
+  /** Put before the ids of steps in the journal. */
+  readonly prefix: string
 }
 
 interface Halt {
@@ -58,7 +63,7 @@ const writing: ReadonlySet<string> = new Set(['fence', 'write-file', 'move-away'
  * turn out not to be those of the plan, and nothing has been written, everything is started as it was (rule S9).
  */
 export async function applyPlan(deps: ApplyDeps, plan: Plan, start: Start): Promise<ApplyOutcome> {
-  const writer = await JournalWriter.open(deps.journal, deps.clock, start.journal)
+  const writer = await JournalWriter.open(deps.journal, deps.clock, start.journal, start.prefix)
   return await new Run(deps, plan, start, writer).run()
 }
 
@@ -69,6 +74,7 @@ class Run {
   readonly #journal: JournalWriter
   readonly #done: Set<string>
   readonly #begun: Set<string>
+  readonly #interrupted: ReadonlySet<string>
   readonly #steps: readonly Step[]
   readonly #startedAtMs: number
   readonly #notes: string[] = []
@@ -82,6 +88,7 @@ class Run {
     this.#journal = journal
     this.#done = new Set(start.done)
     this.#begun = new Set(start.begun)
+    this.#interrupted = start.interrupted
     this.#steps = plan.phases.flatMap(phase => phase.steps)
     this.#startedAtMs = deps.clock.nowMs()
   }
@@ -134,6 +141,7 @@ class Run {
   async #step(step: Step): Promise<void> {
     const startedAtMs = this.#deps.clock.nowMs()
     const place = this.#place(step)
+    if (this.#interrupted.has(step.id) && (await this.#isSo(step, startedAtMs))) return
     const refusal = await this.#refusal(step)
     if (refusal !== undefined) {
       await this.#failed(step, refusal, startedAtMs)
@@ -148,11 +156,26 @@ class Run {
       await this.#failed(step, result.halt, startedAtMs)
       return
     }
-    await this.#journal.append({type: 'done', step: step.id, host: step.host, note: result.note})
+    await this.#finished(step, result.note, startedAtMs)
+  }
+
+  async #finished(step: Step, note: string, startedAtMs: number): Promise<void> {
+    await this.#journal.append({type: 'done', step: step.id, host: step.host, note})
     this.#done.add(step.id)
-    this.#notes.push(step.host === '' ? result.note : `${step.host}: ${result.note}`)
+    this.#notes.push(step.host === '' ? note : `${step.host}: ${note}`)
     const atMs = this.#deps.clock.nowMs()
-    this.#deps.progress({type: 'done', step, place, atMs, elapsedMs: atMs - startedAtMs, note: result.note})
+    const elapsedMs = atMs - startedAtMs
+    this.#deps.progress({type: 'done', step, place: this.#place(step), atMs, elapsedMs, note})
+  }
+
+  /** A step that was in flight when an earlier run ended may have acted; the host tells. */
+  async #isSo(step: Step, startedAtMs: number): Promise<boolean> {
+    const {action} = step
+    if (action.do === 'await') return false
+    const reached = await this.#hosts.on(step.host)
+    if (!reached.ok || (await effectHolds(reached.value, action)) !== true) return false
+    await this.#finished(step, 'was done before the interruption', startedAtMs)
+    return true
   }
 
   /** What stands against a step the instant before it runs. */
@@ -187,7 +210,10 @@ class Run {
     const {action} = step
     if (action.do === 'await') return await this.#await(step, action.condition, action.withinMs)
     const reached = await this.#hosts.on(step.host)
-    const context = {plan: this.#plan, mayBeRecovered: this.#anyWritten()}
+    const context = {
+      mayHaveGrown: this.#plan.method === 'live-list',
+      mayBeWritten: this.#anyWritten(step.host),
+    }
     const result = reached.ok ? await perform(reached.value, step, action, context) : reached
     if (result.ok) return {note: result.note}
     const codes = {
@@ -210,7 +236,7 @@ class Run {
     const waiting = (missing: readonly string[]): void =>
       this.#deps.progress({type: 'waiting', step, atMs: this.#deps.clock.nowMs(), missing})
     if (condition.is === 'verified') {
-      const verdict = await this.#deps.verify(this.#plan, withinMs, waiting)
+      const verdict = await this.#deps.verify(this.#plan, this.#rejoined(), withinMs, waiting)
       if (verdict.verdict === 'verified')
         return {note: 'one leader, one peer set, the same contents on every server'}
       const code = verdict.verdict === 'failed' ? 'VERIFY_FAILED' : 'UNVERIFIED'
@@ -320,8 +346,20 @@ class Run {
     return results.every(Boolean)
   }
 
-  #anyWritten(): boolean {
-    return this.#steps.some(step => writing.has(step.action.do) && this.#begun.has(step.id))
+  #anyWritten(host?: string): boolean {
+    return this.#steps.some(
+      step =>
+        writing.has(step.action.do) && this.#begun.has(step.id) && (host === undefined || step.host === host),
+    )
+  }
+
+  /** Hosts that were set aside and have been started again. */
+  #rejoined(): ReadonlySet<string> {
+    const aside = new Set(this.#plan.hosts.filter(host => host.role === 'set-aside').map(host => host.host))
+    const started = this.#steps.filter(
+      step => step.action.do === 'start-service' && this.#done.has(step.id) && aside.has(step.host),
+    )
+    return new Set(started.map(step => step.host))
   }
 
   #place(step: Step): Place {

@@ -59,15 +59,19 @@ export async function checkCondition(
       }
     }
     case 'locked':
-      return await everyHost(condition.hosts, host =>
-        ask(hosts, host, actions =>
-          against(actions.lockHolder(), holder =>
-            holder?.plan === plan.id && holder.by === by
-              ? undefined
-              : `the lock is not ours (${holder === undefined ? 'nobody holds it' : `${holder.by}, plan ${holder.plan}`})`,
-          ),
-        ),
-      )
+      return await everyHost(condition.hosts, async host => {
+        const holder = await hosts.lockHolder(host)
+        if (!holder.ok)
+          return {
+            holds: false,
+            kind: holder.failure === 'lost' ? 'lost' : 'false',
+            why: `${host}: ${holder.note}`,
+          }
+        const {value} = holder
+        if (value?.plan === plan.id && value.by === by) return holds
+        const whose = value === undefined ? 'nobody holds it' : `${value.by} holds it for plan ${value.plan}`
+        return {holds: false, kind: 'false', why: `${host}: the lock is not ours: ${whose}`}
+      })
     case 'file-is':
       return await ask(hosts, condition.host, actions =>
         against(actions.sha256Of(condition.path), digest =>

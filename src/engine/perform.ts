@@ -1,7 +1,7 @@
 import {assertNever} from '../core/assert.js'
 import {compareLogEnds} from '../core/model/ids.js'
 import {sameServers} from '../core/model/configuration.js'
-import type {Action, Plan, Step} from '../core/model/plan.js'
+import type {Action, Step} from '../core/model/plan.js'
 import type {ActResult, Answer, HostActions, RereadLog} from '../ports/host-actions.js'
 
 /** How a step that is not an `await` went. `stale`: the logs are not those that the plan was made from (S9). */
@@ -19,17 +19,17 @@ function whileStopped(actions: HostActions, path: string): boolean {
   return dataDir !== '' && (path === dataDir || path.startsWith(`${dataDir.replace(/\/+$/, '')}/`))
 }
 
-/** What the log on disk must be for the plan to go on. */
+/** How the log on disk may differ from what the plan saw. */
 export interface RereadContext {
-  readonly plan: Plan
-  /** A recovery file of this plan may have been taken there already, before an interruption. */
-  readonly mayBeRecovered: boolean
+  /** A leader worked until the planned stop, so that logs have grown since; all voters that hold them are kept. */
+  readonly mayHaveGrown: boolean
+  /** An interrupted run may have written its file here, and a server may have taken it. */
+  readonly mayBeWritten: boolean
 }
 
 /**
- * Judges a log end and peer set that were read again after the stop. Only what could change ranking, strategy or the
- * statement on data counts: under a leader that worked until the planned stop (`live-list`) the logs have grown, and
- * all voters that hold them are kept.
+ * Judges a log end and peer set that were read again after the stop (rule S9). Only what could change ranking,
+ * strategy or the statement on data counts; a risen current term does not, for no data moves with it.
  */
 export function judgeReread(
   context: RereadContext,
@@ -38,13 +38,43 @@ export function judgeReread(
 ): string | undefined {
   const name = (end: RereadLog['end']): string => `${end.index} @ ${end.term}`
   const order = compareLogEnds(log.end, action.end)
-  const grew = context.plan.method === 'live-list' && order > 0
-  if (order !== 0 && !grew)
+  if (order !== 0 && !(context.mayHaveGrown && order > 0))
     return `its log ends at ${name(log.end)}; the plan was made for ${name(action.end)}`
-  if (action.configuration === undefined || log.configuration === undefined) return undefined
+  if (context.mayBeWritten || action.configuration === undefined || log.configuration === undefined)
+    return undefined
   if (sameServers(log.configuration, action.configuration)) return undefined
-  if (context.mayBeRecovered && sameServers(log.configuration, context.plan.after)) return undefined
   return `its log now names ${log.configuration.servers.map(server => server.address).join(', ') || 'no servers'} as the peer set`
+}
+
+/**
+ * Whether what a step was to bring about is so already: asked after an interruption, before the step acts again.
+ * Undefined for steps whose effect cannot be told from outside; those are safe to run twice.
+ */
+export async function effectHolds(actions: HostActions, action: HostAction): Promise<boolean | undefined> {
+  const is = async <T>(asked: Promise<Answer<T>>, claim: (value: T) => boolean): Promise<boolean> => {
+    const answer = await asked
+    return answer.ok && claim(answer.value)
+  }
+  switch (action.do) {
+    case 'release-service':
+      return await is(actions.proveStopped(), proof => !proof.held)
+    case 'start-service':
+      return await is(actions.running(), running => running)
+    case 'write-file':
+      return await is(actions.sha256Of(action.path), digest => digest === action.sha256)
+    case 'fence':
+      return (
+        (await is(actions.exists(action.to), there => there)) &&
+        (await is(actions.exists(action.from), there => !there))
+      )
+    case 'move-away':
+      return (
+        (await is(actions.exists(action.to), there => there)) &&
+        (await is(actions.exists(action.path), there => !there))
+      )
+    default:
+      return undefined
+  }
 }
 
 /** Carries out one action and makes sure that its effect is there. Acting on what is already so is a success. */

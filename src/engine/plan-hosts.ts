@@ -1,16 +1,16 @@
 import type {Plan, PlanHost} from '../core/model/plan.js'
-import type {ActionsFor, Answer, HostActions, StopProof} from '../ports/host-actions.js'
+import type {ActionsFor, Answer, HostActions, LockHolder, StopProof} from '../ports/host-actions.js'
 
 /**
- * The hosts of a plan as the executor reaches them: one connection each, and proofs of a stopped server that are
- * never older than the question. Steps of several hosts ask for the same proofs at the same time; a question joins
- * a proof that has not begun yet, and never one that has, because that may have looked before the asker was ready.
+ * The hosts of a plan as the executor reaches them: one connection each, and answers that are never older than the
+ * question. Steps of several hosts ask the same at the same time; a question joins one that has not begun yet, and
+ * never one that has, because that may have looked before the asker was ready.
  */
 export class PlanHosts {
   readonly #plan: Plan
   readonly #actionsFor: ActionsFor
   readonly #actions = new Map<string, Promise<Answer<HostActions>>>()
-  readonly #next = new Map<string, Promise<Answer<StopProof>>>()
+  readonly #next = new Map<string, Promise<unknown>>()
   readonly #running = new Map<string, Promise<unknown>>()
 
   constructor(plan: Plan, actionsFor: ActionsFor) {
@@ -33,22 +33,39 @@ export class PlanHosts {
 
   /** A proof that begins after this call. */
   async prove(host: string): Promise<Answer<StopProof>> {
-    const scheduled = this.#next.get(host)
-    if (scheduled !== undefined) return await scheduled
-    const proof = this.#proveAfter(host, this.#running.get(host))
-    this.#next.set(host, proof)
-    return await proof
+    return await this.#fresh(host, 'prove', actions => actions.proveStopped())
   }
 
-  async #proveAfter(host: string, running: Promise<unknown> | undefined): Promise<Answer<StopProof>> {
+  /** Who holds the lock, asked after this call. */
+  async lockHolder(host: string): Promise<Answer<LockHolder | undefined>> {
+    return await this.#fresh(host, 'lock', actions => actions.lockHolder())
+  }
+
+  async #fresh<T>(
+    host: string,
+    question: string,
+    ask: (actions: HostActions) => Promise<Answer<T>>,
+  ): Promise<Answer<T>> {
+    const key = `${question} ${host}`
+    const scheduled = this.#next.get(key)
+    if (scheduled !== undefined) return (await scheduled) as Answer<T>
+    const asking = this.#askAfter(key, this.#running.get(key), async () => {
+      const reached = await this.on(host)
+      return reached.ok ? await ask(reached.value) : reached
+    })
+    this.#next.set(key, asking)
+    return await asking
+  }
+
+  async #askAfter<T>(key: string, running: Promise<unknown> | undefined, ask: () => Promise<T>): Promise<T> {
     await (running ?? Promise.resolve())
-    this.#next.delete(host)
-    const proof = this.on(host).then(async reached =>
-      reached.ok ? await reached.value.proveStopped() : reached,
+    this.#next.delete(key)
+    const answer = ask()
+    this.#running.set(
+      key,
+      answer.catch(() => undefined),
     )
-    const settled = proof.catch(() => undefined)
-    this.#running.set(host, settled)
-    return await proof
+    return await answer
   }
 }
 

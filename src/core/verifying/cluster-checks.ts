@@ -171,7 +171,8 @@ function checkLogs(evidence: Evidence): Check {
 
 /**
  * The same contents at the same applied index, over all samples: one leader, one peer set and accepted writes do not
- * prove one state (safety rule S16).
+ * prove one state (safety rule S16). Contents at one index never change, so of two readings of one server at the same
+ * index the later counts: the earlier one was taken while the index moved.
  */
 function checkContents(evidence: Evidence): Check {
   const name = 'contents'
