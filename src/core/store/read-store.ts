@@ -1,6 +1,7 @@
 import type {StoreState} from '../model/observation.js'
 import {readRaftDb} from './raft-db.js'
 import type {ReadStoreOptions} from './raft-db.js'
+import {readRaftWal} from './raft-wal.js'
 import {settle, StoreFault, StoreIo} from './requests.js'
 import type {StoreReader, StoreReply, StoreResult} from './requests.js'
 
@@ -47,6 +48,7 @@ function* readAny(options: ReadStoreOptions): StoreReader<StoreState> {
   const kind = yield* detectStore()
   const io = new StoreIo()
   if (kind === 'boltdb') return yield* readRaftDb(io, 'raft.db', options)
+  if (kind === 'raft-wal') return yield* readRaftWal(io, options)
   throw new StoreFault(
     'unsupported',
     'The log is an LMDB database of Consul up to 0.5.0, which quorate does not read.',

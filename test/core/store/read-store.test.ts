@@ -166,3 +166,47 @@ t.test(
     t.match(near, {kind: 'read', value: {configurationsComplete: true, configurations: []}})
   },
 )
+
+t.test(
+  'raft-wal directories are read: one tail, sealed segments with an empty tail, a torn tail',
+  async t => {
+    const wal = (name: string, options = {}) => {
+      const directory = sample('raft-wal', name)
+      const files = readdirSync(directory).filter(file => file !== 'README.md')
+      return runReader(
+        readStore(options),
+        new Map(files.map(file => [`wal/${file}`, new Uint8Array(readFileSync(path.join(directory, file)))])),
+      )
+    }
+    const stable = {currentTerm: 3, lastVoteTerm: 3, lastVoteCandidate: '10.0.0.1:8300', lastTerm: 3}
+    const configurations = [{index: 1, term: 3, configuration: {servers: {length: 3}}}]
+    t.match(wal('simple', {termsAt: [2, 99]}), {
+      kind: 'read',
+      value: {
+        ...stable,
+        firstIndex: 1,
+        lastIndex: 8,
+        configurations,
+        configurationsComplete: true,
+        terms: [{index: 2}],
+      },
+    })
+    t.match(wal('rotated-truncated', {termsAt: [38, 70, 71, 95, 96]}), {
+      kind: 'read',
+      value: {
+        ...stable,
+        firstIndex: 38,
+        lastIndex: 95,
+        configurations: [],
+        configurationsComplete: true,
+        configurationsKnownFrom: 0,
+        terms: [{index: 38}, {index: 70}, {index: 71}, {index: 95}],
+        damage: [],
+      },
+    })
+    t.match(wal('torn-tail'), {
+      kind: 'read',
+      value: {...stable, firstIndex: 1, lastIndex: 7, configurations, damage: [/torn/]},
+    })
+  },
+)
