@@ -1,0 +1,132 @@
+import type {Configuration, Server} from '../model/configuration.js'
+import {voters} from '../model/configuration.js'
+import type {FleetObservation, Member} from '../model/observation.js'
+import {faultTolerance, quorumSize} from '../model/quorum.js'
+import {valueOf} from '../model/reading.js'
+import type {LeaderFacts} from './leader.js'
+import {leaderFacts} from './leader.js'
+import type {PeerSetFacts} from './peer-set.js'
+import {bestPeerSet} from './peer-set.js'
+import type {ServerFacts} from './server-facts.js'
+import {matchesPeer, serverFacts} from './server-facts.js'
+
+/** How the diagnosis is asked for; everything that is not an observation. */
+export interface DiagnosisContext {
+  readonly nowMs: number
+  readonly ourVersion: string
+  /** The arguments that name the same cluster or hosts again, to complete the commands that are offered. */
+  readonly invocation: readonly string[]
+}
+
+/**
+ * What is known of one voter of the peer set. `stopped`: not running, and starting it is not known to help;
+ * `blank`: there without data; `unseen`: nothing is known, which is no sign of death.
+ */
+export type VoterState = 'up' | 'startable' | 'stopped' | 'blank' | 'unseen'
+
+/** A voter and the server of the fleet that it is, if one of them is. */
+export interface VoterFacts {
+  readonly peer: Server
+  readonly server: ServerFacts | undefined
+  /** `address`: a server is there, but under another id than the peer set names. */
+  readonly matchedBy: 'id' | 'address' | undefined
+  readonly state: VoterState
+}
+
+/** The quorum in numbers. All are counts of voters of the best-known peer set. */
+export interface Arithmetic {
+  readonly total: number
+  readonly quorum: number
+  readonly up: number
+  readonly startable: number
+  readonly unseen: number
+  readonly faultTolerance: number
+}
+
+/** What rules judge: an observation, put together once. */
+export interface ClusterFacts {
+  readonly fleet: FleetObservation
+  readonly context: DiagnosisContext
+  readonly servers: readonly ServerFacts[]
+  readonly peerSet: PeerSetFacts | undefined
+  readonly voters: readonly VoterFacts[]
+  readonly arithmetic: Arithmetic | undefined
+  readonly leader: LeaderFacts
+}
+
+function voterState(server: ServerFacts | undefined): VoterState {
+  if (server === undefined || server.running === 'unknown') return 'unseen'
+  if (server.hasData === 'no') return 'blank'
+  if (server.running === 'yes') return 'up'
+  return server.startable === 'yes' ? 'startable' : 'stopped'
+}
+
+/** The server of the fleet that a peer is: by id before by address, because addresses are given away again. */
+export function findServer(
+  servers: readonly ServerFacts[],
+  peer: Server,
+): {readonly server: ServerFacts; readonly by: 'id' | 'address'} | undefined {
+  const matches = servers.map(server => ({server, by: matchesPeer(server, peer)}))
+  const byId = matches.filter(one => one.by === 'id')
+  const exact = byId.find(one => one.server.raftAddress === peer.address) ?? byId[0]
+  if (exact !== undefined) return {server: exact.server, by: 'id'}
+  const byAddress = matches.find(one => one.by === 'address')
+  return byAddress === undefined ? undefined : {server: byAddress.server, by: 'address'}
+}
+
+function voterFacts(servers: readonly ServerFacts[], configuration: Configuration): VoterFacts[] {
+  return voters(configuration).map(peer => {
+    const found = findServer(servers, peer)
+    return {peer, server: found?.server, matchedBy: found?.by, state: voterState(found?.server)}
+  })
+}
+
+/** Counts voters by state. */
+export function countVoters(list: readonly VoterFacts[]): Arithmetic {
+  const count = (state: VoterState): number => list.filter(one => one.state === state).length
+  const up = count('up')
+  return {
+    total: list.length,
+    quorum: quorumSize(list.length),
+    up,
+    startable: count('startable'),
+    unseen: count('unseen'),
+    faultTolerance: faultTolerance(list.length, up),
+  }
+}
+
+/** Puts an observation together for the rules. */
+export function clusterFacts(fleet: FleetObservation, context: DiagnosisContext): ClusterFacts {
+  const servers = fleet.servers.map(serverFacts)
+  const leader = leaderFacts(servers)
+  const peerSet = bestPeerSet(servers, leader)
+  const list = peerSet === undefined ? [] : voterFacts(servers, peerSet.configuration)
+  const arithmetic = list.length === 0 ? undefined : countVoters(list)
+  return {fleet, context, servers, peerSet, voters: list, arithmetic, leader}
+}
+
+/** The gossip views of servers whose agent answers, with whose view it is. */
+export function gossipViews(
+  facts: ClusterFacts,
+): readonly {readonly server: ServerFacts; readonly members: readonly Member[]}[] {
+  return facts.servers.flatMap(server => {
+    const members = valueOf(server.server.api.members)
+    return members === undefined || server.running === 'no' ? [] : [{server, members}]
+  })
+}
+
+/** A voter as operators know it: its host's name, else its node name from gossip, else its address. */
+export function voterName(facts: ClusterFacts, voter: VoterFacts): string {
+  return voter.server?.host ?? peerName(facts, voter.peer)
+}
+
+/** A peer as operators know it. */
+export function peerName(facts: ClusterFacts, peer: Server): string {
+  const own = findServer(facts.servers, peer)?.server.host
+  if (own !== undefined) return own
+  for (const {members} of gossipViews(facts)) {
+    const member = members.find(one => one.id === peer.id || one.raftAddress === peer.address)
+    if (member !== undefined) return member.name
+  }
+  return peer.address
+}

@@ -1,0 +1,89 @@
+import type {Configuration} from '../model/configuration.js'
+import {sameServers, voters} from '../model/configuration.js'
+import {compareLogEnds, serverId} from '../model/ids.js'
+import {quorumSize} from '../model/quorum.js'
+import type {LeaderFacts} from './leader.js'
+import type {ServerFacts} from './server-facts.js'
+import {matchesPeer} from './server-facts.js'
+
+/**
+ * How the best-known peer set was chosen: the leader's; that of a quorum of its own voters; the only one that
+ * any server believes in; or, where beliefs differ, that of the best log.
+ */
+export type PeerSetBasis = 'leader' | 'agreed' | 'only' | 'best-log'
+
+/** The best-known peer set and why it is believed. */
+export interface PeerSetFacts {
+  readonly configuration: Configuration
+  readonly basis: PeerSetBasis
+  /** The servers that believe in it. */
+  readonly believers: readonly ServerFacts[]
+}
+
+/**
+ * The peer set by which a server counts. Consul up to 0.6 counts itself whether its list names it or not
+ * (`NewRaft` in its hashicorp/raft takes the own address out and adds itself); undefined when nothing is
+ * believed, or when the list is empty, which is no set at all.
+ */
+export function effectiveSet(server: ServerFacts): Configuration | undefined {
+  const {believed, legacy, raftAddress} = server
+  if (believed === undefined || believed.servers.length === 0) return undefined
+  if (!legacy || believed.servers.some(peer => matchesPeer(server, peer) === 'id')) return believed
+  if (raftAddress === undefined) return believed
+  const self = {id: serverId(raftAddress), address: raftAddress, suffrage: 'voter'} as const
+  return {...believed, servers: [...believed.servers, self]}
+}
+
+interface Group {
+  readonly configuration: Configuration
+  readonly believers: readonly ServerFacts[]
+}
+
+/** Servers by the set they believe in, in the order of the fleet. */
+export function groupBeliefs(servers: readonly ServerFacts[]): readonly Group[] {
+  const groups: {configuration: Configuration; believers: ServerFacts[]}[] = []
+  for (const server of servers) {
+    const configuration = effectiveSet(server)
+    if (configuration === undefined) continue
+    const group = groups.find(one => sameServers(one.configuration, configuration))
+    if (group === undefined) groups.push({configuration, believers: [server]})
+    else group.believers.push(server)
+  }
+  return groups
+}
+
+/** Whether a quorum of the voters that a set names believe in that set. */
+function agreed(group: Group): boolean {
+  const members = voters(group.configuration)
+  const believing = members.filter(peer =>
+    group.believers.some(server => ['id', 'address'].includes(matchesPeer(server, peer))),
+  )
+  return members.length > 0 && believing.length >= quorumSize(members.length)
+}
+
+/** Orders groups by the best log among their believers, then by the index of the entry that set it. */
+function compareGroups(a: Group, b: Group): number {
+  const ends = [a, b].map(group =>
+    group.believers
+      .flatMap(server => (server.end === undefined ? [] : [server.end]))
+      .sort(compareLogEnds)
+      .at(-1),
+  )
+  const [endA, endB] = ends
+  if (endA === undefined || endB === undefined) return Number(endA === undefined) - Number(endB === undefined)
+  return compareLogEnds(endB, endA) || (b.configuration.index ?? 0) - (a.configuration.index ?? 0)
+}
+
+/** Chooses the peer set that the rest of the diagnosis counts by; undefined when no server's was read. */
+export function bestPeerSet(servers: readonly ServerFacts[], leader: LeaderFacts): PeerSetFacts | undefined {
+  const groups = groupBeliefs(servers)
+  const led = leader.exists === 'yes' ? leader.server : undefined
+  const ofLeader = groups.find(group => led !== undefined && group.believers.includes(led))
+  if (ofLeader !== undefined) return {...ofLeader, basis: 'leader'}
+  const agreeing = groups.filter(agreed)
+  const [only] = agreeing
+  if (only !== undefined && agreeing.length === 1) return {...only, basis: 'agreed'}
+  const best = [...groups].sort(compareGroups)[0]
+  if (best === undefined) return undefined
+  return {...best, basis: groups.length === 1 ? 'only' : 'best-log'}
+}

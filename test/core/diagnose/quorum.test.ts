@@ -1,0 +1,277 @@
+import t from 'tap'
+import type {Diagnosis} from '../../../src/core/diagnose/diagnose.js'
+import {diagnose} from '../../../src/core/diagnose/diagnose.js'
+import type {FindingCode} from '../../../src/core/model/finding.js'
+import type {FleetObservation, ServerObservation} from '../../../src/core/model/observation.js'
+import {
+  NOW_MS,
+  addressOf,
+  fleet,
+  liveConsul,
+  match,
+  member,
+  missing,
+  nonvoter,
+  peerSet,
+  peersList,
+  server,
+  serviceOf,
+  silent,
+  stoppedConsul,
+} from '../../helpers/fleet.js'
+
+const context = {nowMs: NOW_MS, ourVersion: '0.1.0', invocation: ['--cluster', 'prod']}
+const judge = (...servers: readonly ServerObservation[]): Diagnosis => diagnose(fleet({servers}), context)
+const codes = (diagnosis: Diagnosis): FindingCode[] => diagnosis.findings.map(finding => finding.code)
+const abc = peerSet(['a', 'b', 'c'], 1)
+const abcd = peerSet(['a', 'b', 'c', 'd'], 1)
+
+t.test('three servers that follow one leader are healthy, and there is nothing to do', async t => {
+  const diagnosis = judge(
+    liveConsul('a', {configuration: abc, leader: 'a'}),
+    liveConsul('b', {configuration: abc, leader: 'a'}),
+    liveConsul('c', {configuration: abc, leader: 'a'}),
+  )
+  t.equal(diagnosis.verdict, 'healthy')
+  t.equal(diagnosis.exit, 'ok')
+  t.same(codes(diagnosis), [])
+  t.same(diagnosis.remedies, [])
+  t.equal(diagnosis.sentence, '3 of 3 voters are up; 2 are needed. Fault tolerance 1. Leader a, term 13.')
+})
+
+t.test('one of three down leaves no tolerance', async t => {
+  const diagnosis = judge(
+    liveConsul('a', {configuration: abc, leader: 'a'}),
+    liveConsul('b', {configuration: abc, leader: 'a'}),
+    stoppedConsul('c', {configuration: abc}),
+  )
+  t.equal(diagnosis.verdict, 'degraded')
+  t.same(codes(diagnosis), ['SERVICE_FAILED', 'QUORUM_AT_RISK'])
+  t.match(diagnosis.sentence, '2 of 3 voters are up; 2 are needed. Fault tolerance 0')
+  t.same(diagnosis.remedies[0]?.commands, ['ssh root@10.0.0.3 systemctl start consul.service'])
+})
+
+t.test('two of three dead for good lose the quorum, and the survivor can go on alone', async t => {
+  const diagnosis = judge(liveConsul('a', {configuration: abc, leader: ''}), silent('b'), silent('c'))
+  t.equal(diagnosis.verdict, 'quorum-lost')
+  t.equal(diagnosis.exit, 'quorum-lost')
+  t.same(codes(diagnosis), ['UNREACHABLE', 'UNREACHABLE', 'QUORUM_LOST'])
+  t.match(diagnosis.sentence, '1 of 3 voters is up; 2 are needed. There is no leader')
+  const lost = diagnosis.findings.at(-1)
+  t.match(
+    lost?.explanation,
+    'they may have a leader on the other side of a partition',
+    'silence is not death',
+  )
+  t.same(
+    diagnosis.remedies.map(one => [one.risk, one.commands]),
+    [
+      ['nothing', []],
+      ['acknowledged-writes', ['quorate peers fix --remove b --remove c --cluster prod']],
+    ],
+  )
+})
+
+t.test('stopped servers that have their data are started before anything else is offered', async t => {
+  const diagnosis = judge(
+    liveConsul('a', {configuration: abc, leader: ''}),
+    stoppedConsul('b', {configuration: abc}),
+    silent('c'),
+  )
+  t.equal(diagnosis.verdict, 'quorum-lost')
+  t.ok(codes(diagnosis).includes('TRANSIENT_LOSS'))
+  t.ok(
+    codes(diagnosis).indexOf('TRANSIENT_LOSS') < codes(diagnosis).indexOf('QUORUM_LOST'),
+    'the cause stands first',
+  )
+  t.same(diagnosis.remedies[0]?.commands, ['ssh root@10.0.0.2 systemctl start consul.service'])
+  t.equal(diagnosis.remedies[0]?.risk, 'nothing')
+})
+
+t.test('a stopped server whose data was not read is not promised to help', async t => {
+  const diagnosis = judge(
+    liveConsul('a', {configuration: abc, leader: ''}),
+    stoppedConsul('b', {facts: {store: missing('b', 'denied'), snapshots: missing('b', 'denied')}}),
+    silent('c'),
+  )
+  t.notOk(codes(diagnosis).includes('TRANSIENT_LOSS'))
+  t.ok(codes(diagnosis).includes('QUORUM_LOST'))
+})
+
+t.test('voters that run and are given up by gossip are cut off, not lost', async t => {
+  const members = [member('a'), member('b', {status: 'failed'}), member('c')]
+  const cut = judge(
+    liveConsul('a', {configuration: abc, leader: '', members}),
+    liveConsul('b', {configuration: abc, leader: ''}),
+    liveConsul('c', {configuration: abc, leader: ''}),
+  )
+  t.equal(cut.verdict, 'no-leader')
+  t.ok(codes(cut).includes('TRANSIENT_LOSS'))
+  const heard = judge(
+    liveConsul('a', {configuration: abc, leader: '', members: ['a', 'b', 'c'].map(host => member(host))}),
+    liveConsul('b', {configuration: abc, leader: ''}),
+    liveConsul('c', {configuration: abc, leader: ''}),
+  )
+  t.notOk(codes(heard).includes('TRANSIENT_LOSS'))
+  t.ok(codes(heard).includes('NO_LEADER'))
+})
+
+t.test('hosts that all stay silent leave everything open', async t => {
+  const diagnosis = judge(silent('a'), silent('b'), silent('c'))
+  t.equal(diagnosis.verdict, 'inconclusive')
+  t.equal(diagnosis.exit, 'inconclusive')
+  t.match(diagnosis.sentence, '0 of 3 hosts were reached')
+})
+
+t.test('a stopped server and silent others may have a leader among them', async t => {
+  const diagnosis = judge(stoppedConsul('a', {configuration: abc}), silent('b'), silent('c'))
+  t.equal(diagnosis.verdict, 'inconclusive')
+  t.notOk(codes(diagnosis).includes('QUORUM_LOST'))
+})
+
+t.test('all servers stopped is a lost quorum even where nobody can be asked', async t => {
+  const diagnosis = judge(...['a', 'b', 'c'].map(host => stoppedConsul(host, {configuration: abc})))
+  t.equal(diagnosis.verdict, 'quorum-lost')
+  t.ok(codes(diagnosis).includes('TRANSIENT_LOSS'))
+})
+
+t.test('a dead leader that is still named is no leader', async t => {
+  const named = judge(
+    liveConsul('a', {configuration: abc, leader: 'c', facts: {}}),
+    liveConsul('b', {configuration: abc, leader: 'c'}),
+    stoppedConsul('c', {configuration: abc}),
+  )
+  t.equal(named.facts.leader.exists, 'no')
+  t.equal(named.verdict, 'no-leader')
+})
+
+t.test('a leader that only its followers were seen to follow is a leader', async t => {
+  const diagnosis = judge(
+    liveConsul('a', {configuration: abc, leader: 'c'}),
+    liveConsul('b', {configuration: abc, leader: 'c'}),
+    silent('c'),
+  )
+  t.equal(diagnosis.facts.leader.exists, 'yes')
+  t.equal(diagnosis.verdict, 'degraded')
+  t.match(diagnosis.sentence, '2 of 3 voters were seen up, 1 is unseen')
+})
+
+t.test('an even number of voters is worth a word', async t => {
+  const four = judge(
+    ...['a', 'b', 'c', 'd'].map(host => liveConsul(host, {configuration: abcd, leader: 'a'})),
+  )
+  t.same(codes(four), ['EVEN_VOTERS'])
+  t.equal(four.verdict, 'healthy')
+  const three = peerSet(['a', 'b', 'c', nonvoter('d')], 1)
+  const withNonvoter = judge(
+    ...['a', 'b', 'c', 'd'].map(host => liveConsul(host, {configuration: three, leader: 'a'})),
+  )
+  t.same(codes(withNonvoter), [], 'a nonvoter does not make it even')
+})
+
+t.test('nonvoters alone cannot elect', async t => {
+  const set = peerSet(['a', nonvoter('b'), nonvoter('c')], 1)
+  const lone = judge(
+    silent('a'),
+    liveConsul('b', {configuration: set, leader: ''}),
+    liveConsul('c', {configuration: set, leader: ''}),
+  )
+  t.ok(codes(lone).includes('ONLY_NONVOTERS'))
+  t.ok(codes(lone).includes('QUORUM_LOST'))
+  const there = judge(
+    stoppedConsul('a', {configuration: set}),
+    liveConsul('b', {configuration: set, leader: ''}),
+    liveConsul('c', {configuration: set, leader: ''}),
+  )
+  t.notOk(codes(there).includes('ONLY_NONVOTERS'), 'a voter that is only stopped is there')
+})
+
+t.test('Consul up to 0.6 counts itself whether its list names it or not', async t => {
+  const parts = {version: '0.6.4', leader: ''}
+  const list = [addressOf('b'), addressOf('c')]
+  const one = liveConsul('a', {...parts, facts: {peersFile: peersList(list), api: {statusPeers: list}}})
+  const diagnosis = judge(one, silent('b'), silent('c'))
+  t.same(
+    [diagnosis.facts.arithmetic?.total, diagnosis.facts.arithmetic?.up],
+    [3, 1],
+    'two listed and itself make three',
+  )
+  t.equal(diagnosis.verdict, 'quorum-lost')
+})
+
+t.test('since when is read from journals, with the clock of the host taken off', async t => {
+  const lostAt = NOW_MS - 1_380_000
+  const diagnosis = judge(
+    liveConsul('a', {
+      configuration: abc,
+      leader: '',
+      facts: {
+        clockOffsetMs: 1000,
+        journal: {
+          lines: 900,
+          fromMs: undefined,
+          toMs: undefined,
+          matches: [match('leader-lost', {lastAtMs: lostAt})],
+        },
+      },
+    }),
+    silent('b'),
+    silent('c'),
+  )
+  t.equal(diagnosis.since?.atMs, lostAt - 1000)
+  const healthy = judge(...['a', 'b', 'c'].map(host => liveConsul(host, {configuration: abc, leader: 'a'})))
+  t.equal(healthy.since, undefined)
+})
+
+t.test('a full disk stands before what it caused', async t => {
+  const disk = {
+    dataDir: '/var/consul',
+    fileSystem: 'ext4',
+    sizeBytes: 2 ** 30,
+    freeBytes: 0,
+    freeInodes: 100,
+    raftBytes: 2 ** 20,
+    readOnly: false,
+  }
+  const diagnosis = judge(
+    liveConsul('a', {configuration: abc, leader: ''}),
+    silent('b'),
+    stoppedConsul('c', {
+      configuration: abc,
+      facts: {disk, service: serviceOf({state: 'failed', exitCode: 1})},
+    }),
+  )
+  const order = codes(diagnosis)
+  t.ok(order.indexOf('DISK_FULL') < order.indexOf('SERVICE_FAILED'))
+  t.ok(order.indexOf('SERVICE_FAILED') < order.indexOf('TRANSIENT_LOSS'))
+  t.ok(diagnosis.symptoms.has('SERVICE_FAILED'))
+  t.notOk(diagnosis.symptoms.has('DISK_FULL'))
+})
+
+t.test('what the operator cannot paste is not offered', async t => {
+  const noManager = judge(
+    liveConsul('a', {configuration: abc, leader: ''}),
+    stoppedConsul('b', {configuration: abc, facts: {service: missing('b', 'unsupported')}}),
+    silent('c'),
+  )
+  t.same(noManager.remedies.find(one => one.answers.includes('TRANSIENT_LOSS'))?.commands, [])
+})
+
+t.test('commands are quoted for both shells on their way', async t => {
+  const unit = 'consul $(id).service'
+  const diagnosis = judge(
+    liveConsul('a', {configuration: abc, leader: ''}),
+    stoppedConsul('b', {configuration: abc, facts: {service: serviceOf({state: 'stopped', unit})}}),
+    silent('c'),
+  )
+  const command = diagnosis.remedies[0]?.commands[0] ?? ''
+  t.equal(command, `ssh root@10.0.0.2 systemctl start ''\\''consul $(id).service'\\'''`)
+})
+
+t.test('the same observation gives the same diagnosis', async t => {
+  const seen: FleetObservation = fleet({
+    servers: [liveConsul('a', {configuration: abc, leader: ''}), silent('b')],
+  })
+  t.same(codes(diagnose(seen, context)), codes(diagnose(seen, context)))
+  t.same(codes(judge(server('a'))), [], 'nothing read is nothing found')
+})
