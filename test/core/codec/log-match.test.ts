@@ -76,6 +76,7 @@ t.test(
       ],
       ['store-bad', 'Failed to start Raft: open /d/raft/raft.db: permission denied'],
       ['leave-timeout', '[WARN] consul: failed to leave raft peer set gracefully, timeout'],
+      ['establish-failed', '[ERR] consul: failed to establish leadership: timed out enqueuing operation'],
       ['client-blind', '[ERR] http: Request GET /v1/kv/a, error: No known Consul servers'],
       ['rqlite', '[store] attempting node recovery using /d/raft/peers.json'],
       ['vault', '[INFO]  storage.raft: raft recovery initiated: recovery_file=peers.json'],
