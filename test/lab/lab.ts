@@ -72,6 +72,7 @@ async function keys(count: number): Promise<string> {
 /** Some servers on hosts of their own, as an operator's network sees them. Servers are numbered from 1. */
 export class Lab {
   readonly numbers: readonly number[]
+  private readonly moved = new Map<number, string>()
 
   private constructor(
     readonly id: string,
@@ -114,7 +115,27 @@ export class Lab {
 
   /** The address of a server's host. */
   address(i: number): string {
-    return `192.168.1.1${String(i)}`
+    return this.moved.get(i) ?? `192.168.1.1${String(i)}`
+  }
+
+  /** Gives a host that is off another address; its server's settings and its next boot use it. */
+  readdress(i: number, address: string): void {
+    this.moved.set(i, address)
+    for (const j of this.numbers) this.edit(j, config => ({...config, ...this.addresses(j)}))
+  }
+
+  private addresses(i: number): {bind_addr: string; retry_join: readonly string[]} {
+    return {
+      bind_addr: this.address(i),
+      retry_join: this.numbers.filter(j => j !== i).map(j => this.address(j)),
+    }
+  }
+
+  /** Changes a server's settings on disk; it reads them at its next start. */
+  edit(i: number, change: (config: Record<string, unknown>) => Record<string, unknown>): void {
+    const path = join(DIR, 'labs', this.id, String(i), 'u', 'etc/consul.d/server/config.json')
+    const config = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+    writeFileSync(path, JSON.stringify(change(config), null, 2))
   }
 
   /** The path on this machine of a file below a server's data directory; valid whether its host is on or off. */
@@ -140,7 +161,7 @@ export class Lab {
 
   private async prepare(i: number, options: LabOptions): Promise<void> {
     const root = await script('disk', this.id, String(i), binaryLayer(DIR, this.binary))
-    const others = this.numbers.filter(j => j !== i).map(j => this.address(j))
+    const others = this.addresses(i).retry_join
     const own = typeof options.config === 'function' ? options.config(i) : (options.config ?? {})
     const base = serverConfig(this.binary, this.name(i), this.address(i), others, options.servers)
     provision(root, {
@@ -166,6 +187,25 @@ export class Lab {
   /** Powers hosts off at once, as a cable pulled does. Their disks keep what was on them. */
   async kill(...servers: readonly number[]): Promise<void> {
     await Promise.all(servers.map(async i => script('off', this.id, String(i))))
+  }
+
+  /** Keeps the disks of hosts that are off, to be put back by `restore` as often as wanted. */
+  async save(...servers: readonly number[]): Promise<void> {
+    for (const i of servers) await this.copyDisk(i, '', '.kept')
+  }
+
+  /** Powers hosts off and puts their disks back as they were saved. */
+  async restore(...servers: readonly number[]): Promise<void> {
+    await this.kill(...servers)
+    for (const i of servers) await this.copyDisk(i, '.kept', '')
+  }
+
+  private async copyDisk(i: number, from: string, to: string): Promise<void> {
+    const home = join(DIR, 'labs', this.id, String(i))
+    for (const part of ['u', 'data']) {
+      await execa('rm', ['-rf', '--one-file-system', join(home, `${part}${to}`)])
+      await execa('cp', ['-a', join(home, `${part}${from}`), join(home, `${part}${to}`)])
+    }
   }
 
   /** Everything away. */

@@ -1,0 +1,55 @@
+// Servers that left, or that would leave if they were stopped carelessly.
+import {existsSync, readFileSync} from 'node:fs'
+import {atLeast} from '../lab/binaries.js'
+import type {Lab} from '../lab/lab.js'
+import {isWhole, scenario} from './scenario.js'
+import {doctor, fix, gone, planned, consent} from './steps.js'
+
+const serfLeaves = (lab: Lab, i: number): number => {
+  const path = lab.data(i, 'serf', 'local.snapshot')
+  return existsSync(path) ? (readFileSync(path, 'utf8').match(/^leave$/gm) ?? []).length : 0
+}
+
+scenario(
+  'all servers left gracefully: they are one cluster again without a lost key',
+  {servers: 3, manager: 'systemd', config: {rejoin_after_leave: false}},
+  async scene => {
+    const {t, lab, operator} = scene
+    for (const i of lab.numbers) await lab.exec(i, 'consul leave || true; systemctl stop consul')
+    for (const i of lab.numbers) t.ok(serfLeaves(lab, i) > 0, `${lab.name(i)} left`)
+    if (!atLeast(lab.binary.version, '0.7.0'))
+      for (const i of lab.numbers)
+        t.equal(readFileSync(lab.data(i, 'raft', 'peers.json'), 'utf8').trim(), 'null')
+    const before = await doctor(operator)
+    t.ok(before.codes.has('LAST_LEAVER_ALONE') || before.codes.has('PEER_SET_EMPTY'), before.text)
+    const {plan, text} = await planned(operator)
+    if (plan === undefined) throw new Error(text)
+    const done = await operator.run('peers', 'fix', '--cluster', 'lab', ...consent(plan))
+    t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+    await isWhole(scene, lab.numbers)
+  },
+)
+
+scenario(
+  "with the handbook's own leave_on_terminate=true no server leaves and no list turns null while it is mended",
+  {servers: 3, manager: 'systemd', config: {leave_on_terminate: true}},
+  async scene => {
+    const {t, lab, operator} = scene
+    await lab.kill(3)
+    await lab.halt(2)
+    await lab.leaderless([1])
+    await lab.kill(2)
+    const leaves = serfLeaves(lab, 1)
+    const lists: string[] = []
+    const path = lab.data(1, 'raft', 'peers.json')
+    const watch = setInterval(() => {
+      if (existsSync(path)) lists.push(readFileSync(path, 'utf8').trim())
+    }, 20)
+    const done = await fix(operator, 'recovery-file', ...gone(operator, 2, 3))
+    clearInterval(watch)
+    t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+    t.equal(serfLeaves(lab, 1), leaves, 'the survivor never left')
+    t.notOk(lists.includes('null'), 'no list turned null')
+    await isWhole(scene, [1])
+  },
+)

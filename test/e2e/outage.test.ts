@@ -1,0 +1,71 @@
+// Quorum lost for good, in the shapes of the manual's outage chapter. What counts is what the servers say.
+import {atLeast} from '../lab/binaries.js'
+import {isWhole, scenario} from './scenario.js'
+import {doctor, fix, gone, planned} from './steps.js'
+
+scenario(
+  'of 3 servers 2 are dead for good: the survivor leads alone and holds every key',
+  {servers: 3},
+  async scene => {
+    const {t, lab, operator} = scene
+    await lab.kill(2, 3)
+    await lab.leaderless([1])
+    const before = await doctor(operator)
+    t.equal(before.exitCode, 5, before.text)
+    t.ok(before.codes.has('QUORUM_LOST'), before.text)
+    const done = await fix(operator, 'recovery-file', ...gone(operator, 2, 3))
+    t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+    await isWhole(scene, [1])
+    const after = await doctor(operator)
+    t.notOk(after.codes.has('QUORUM_LOST'), after.text)
+  },
+)
+
+scenario(
+  'of 5 servers 3 are dead for good: a user whose sudo wants a password brings the two back',
+  {servers: 5, manager: 'systemd', login: 'ops'},
+  async scene => {
+    const {t, lab, operator} = scene
+    await lab.kill(3, 4, 5)
+    await lab.leaderless([1, 2])
+    const done = await fix(operator, 'recovery-file', ...gone(operator, 3, 4, 5))
+    t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+    await isWhole(scene, [1, 2])
+  },
+)
+
+scenario(
+  '5 voters, 192.168.1.14 dead, a leader: the dead one is removed online and nothing is stopped',
+  {servers: 5, manager: 'supervisor', suits: binary => atLeast(binary.version, '0.7.0')},
+  async scene => {
+    const {t, lab, operator} = scene
+    await lab.kill(4)
+    const kept = [1, 2, 3, 5]
+    await lab.leader(kept)
+    const before = await Promise.all(kept.map(async i => lab.exec(i, 'pidof consul')))
+    const done = await fix(operator, 'online', ...gone(operator, 4))
+    t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+    await isWhole(scene, kept)
+    t.same(
+      await Promise.all(kept.map(async i => lab.exec(i, 'pidof consul'))),
+      before,
+      'no server was restarted',
+    )
+  },
+)
+
+scenario(
+  '4 voters, 192.168.1.14 dead and one more down: refused until the silent one is declared, then a recovery file',
+  {servers: 4, manager: 'systemd'},
+  async scene => {
+    const {t, lab, operator} = scene
+    await lab.kill(3, 4)
+    await lab.leaderless([1, 2])
+    const refused = await planned(operator, ...gone(operator, 4))
+    t.equal(refused.exitCode, 3, refused.text)
+    t.equal(refused.answer.error?.code, 'MISSING_UNDECLARED', refused.text)
+    const done = await fix(operator, 'recovery-file', ...gone(operator, 3, 4))
+    t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+    await isWhole(scene, [1, 2])
+  },
+)

@@ -1,0 +1,67 @@
+import type {Ended} from '../lab/lab.js'
+import type {Answer, Operator} from './operator.js'
+
+/** What the tests read of a plan. */
+export interface PlanView {
+  readonly id: string
+  readonly method: string
+  readonly risks: readonly {readonly code: string; readonly mustAccept: boolean}[]
+  readonly phases: readonly {
+    readonly name: string
+    readonly steps: readonly {
+      readonly id: string
+      readonly host: string
+      readonly action: {readonly do: string}
+    }[]
+  }[]
+}
+
+/** What the tests read of a diagnosis. */
+export interface DiagnosisView {
+  readonly findings: readonly {readonly code: string; readonly severity: string}[]
+}
+
+/** Asks doctor; returns its exit status and the codes it found. */
+export async function doctor(
+  operator: Operator,
+): Promise<{exitCode: number | undefined; codes: ReadonlySet<string>; text: string}> {
+  const {exitCode, answer, text} = await operator.json<DiagnosisView>('doctor', '--cluster', 'lab')
+  return {exitCode, codes: new Set(answer.result?.findings.map(finding => finding.code)), text}
+}
+
+/** Has `peers fix` make a plan without carrying it out. */
+export async function planned(
+  operator: Operator,
+  ...args: readonly string[]
+): Promise<{
+  exitCode: number | undefined
+  plan: PlanView | undefined
+  answer: Answer<unknown>
+  text: string
+}> {
+  const {exitCode, answer, text} = await operator.json<{plan?: PlanView} & Partial<PlanView>>(
+    ...['peers', 'fix', '--cluster', 'lab', ...args, '--dry-run'],
+  )
+  const plan =
+    answer.result?.plan ?? (answer.result?.phases === undefined ? undefined : (answer.result as PlanView))
+  return {exitCode, plan, answer, text}
+}
+
+/** The arguments that consent to a plan: the cluster's name and each risk that must be accepted. */
+export function consent(plan: PlanView): readonly string[] {
+  const accepted = plan.risks.filter(risk => risk.mustAccept).flatMap(risk => ['--accept', risk.code])
+  return ['--confirm', 'lab', ...accepted]
+}
+
+/** Plans, checks the method, and carries the change out in one go. */
+export async function fix(operator: Operator, method: string, ...args: readonly string[]): Promise<Ended> {
+  const {plan, text} = await planned(operator, ...args)
+  if (plan === undefined) throw new Error(`no plan: ${text}`)
+  if (plan.method !== method) throw new Error(`the plan's method is ${plan.method}, not ${method}: ${text}`)
+  return operator.run('peers', 'fix', '--cluster', 'lab', ...args, ...consent(plan))
+}
+
+/** `--remove` and `--dead` for servers that are gone for good. */
+export function gone(operator: Operator, ...servers: readonly number[]): readonly string[] {
+  return servers.flatMap(i => ['--remove', operator.lab.name(i), '--dead', operator.lab.name(i)])
+}
