@@ -18,7 +18,8 @@ export interface ResumePoint {
 
 /**
  * Acts that must stand while servers are stopped and that something outside may have changed since the journal was
- * written: a reboot forgets a runtime mask, a person starts a server. All are safe to run twice.
+ * written: a reboot forgets a runtime mask, a person starts a server. All are safe to run twice. A release belongs to
+ * them, for what is held again must be released again.
  */
 const standing: ReadonlySet<Action['do']> = new Set([
   'lock',
@@ -28,6 +29,7 @@ const standing: ReadonlySet<Action['do']> = new Set([
   'reread-log',
   'write-file',
   'read-back',
+  'release-service',
 ])
 
 /**

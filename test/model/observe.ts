@@ -132,7 +132,7 @@ function processFacts(host: ModelHost): ServerFacts {
 }
 
 function apiFacts(world: World, host: ModelHost): NonNullable<ServerFacts['api']> {
-  const {running, identity} = host
+  const {running} = host
   if (running === undefined) return {}
   const alive = [...running.gossip].map(name => {
     const other = world.host(name).identity

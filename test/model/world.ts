@@ -339,6 +339,15 @@ export class World {
     return leader.running?.role === 'leader'
   }
 
+  /** Deletes through the leader; true when it is committed. */
+  drop(key: string): boolean {
+    const leader = this.leader()
+    if (leader === undefined) return false
+    this.#propose(leader, {kind: 'delete', key})
+    this.#replicate(leader)
+    return leader.running?.role === 'leader'
+  }
+
   /** The contents a host would have if all its log were applied. */
   allContents(name: string): ReadonlyMap<string, {readonly value: string}> {
     const state = raftOf(this.host(name))
