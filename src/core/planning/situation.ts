@@ -54,6 +54,14 @@ export interface Situation {
   /** Every server that any peer set names, once. */
   readonly peers: readonly Server[]
   readonly leader: LeaderView
+  /** Hosts whose address the operator says has changed, with the peer entry they are and their new address. */
+  readonly moved: ReadonlyMap<string, Moved>
+}
+
+/** The entry a host has in the peer set, and the address it is to have. */
+export interface Moved {
+  readonly peerId: string
+  readonly address: ServerAddress
 }
 
 /** The port of the Raft transport when nothing is configured. */
@@ -146,8 +154,8 @@ function configurationsSeen(servers: readonly ServerObservation[]): Configuratio
 /** Derives what the planner weighs from an observation. */
 export function situationOf(fleet: FleetObservation): Situation {
   const peers = uniquePeers(configurationsSeen(fleet.servers))
-  const candidates = fleet.servers.map(server => candidateOf(fleet, server, peers))
-  return {fleet, candidates, peers, leader: leaderOf(candidates)}
+  const candidates = fleet.servers.map(server => candidateOf(fleet, server, peers, undefined))
+  return {fleet, candidates, peers, leader: leaderOf(candidates), moved: new Map()}
 }
 
 /**
@@ -156,7 +164,9 @@ export function situationOf(fleet: FleetObservation): Situation {
  */
 export function withPeers(situation: Situation, peers: readonly Server[]): Situation {
   const merged = uniquePeers([{servers: situation.peers}, {servers: peers}])
-  const candidates = situation.fleet.servers.map(server => candidateOf(situation.fleet, server, merged))
+  const candidates = situation.fleet.servers.map(server =>
+    candidateOf(situation.fleet, server, merged, situation.moved.get(server.host)),
+  )
   return {...situation, candidates, peers: merged}
 }
 
@@ -164,14 +174,16 @@ function candidateOf(
   fleet: FleetObservation,
   server: ServerObservation,
   peers: readonly Server[],
+  moved: Moved | undefined,
 ): Candidate {
   const facts = serverFacts(server)
   const disk = diskState(server)
   const believed = believedState(server)
-  const own = ownAddress(fleet, server, facts)
+  const own = moved?.address ?? ownAddress(fleet, server, facts)
   const known = knownAddresses(fleet, server, facts)
   const byId = peers.find(peer => facts.nodeId !== undefined && peer.id === facts.nodeId)
-  const peer = byId ?? peers.find(one => known.has(one.address))
+  const stated = peers.find(one => moved !== undefined && String(one.id) === moved.peerId)
+  const peer = stated ?? byId ?? peers.find(one => known.has(one.address))
   const addressIds = peer !== undefined && String(peer.id) === String(peer.address)
   return {
     host: server.host,
@@ -181,7 +193,12 @@ function candidateOf(
     legacy: facts.legacy,
     id: ownId(facts, own, addressIds && byId === undefined ? peer : undefined),
     peer,
-    replaced: peer !== undefined && byId === undefined && !addressIds && facts.nodeId !== undefined,
+    replaced:
+      stated === undefined &&
+      peer !== undefined &&
+      byId === undefined &&
+      !addressIds &&
+      facts.nodeId !== undefined,
     address: own ?? peer?.address,
     nodeName: facts.nodeName,
     datacenter: valueOf(server.api.self)?.datacenter ?? valueOf(server.config)?.datacenter,
@@ -250,6 +267,11 @@ function judgeNamed(candidates: readonly Candidate[], named: readonly Named[], o
     kind: 'unsure',
     why: `${named.map(({by}) => by.host).join(', ')} still name ${who} as the leader, and it does not say so itself.`,
   }
+}
+
+/** The situation with servers recognised under addresses that their peer set does not have yet. */
+export function withMoved(situation: Situation, moved: ReadonlyMap<string, Moved>): Situation {
+  return withPeers({...situation, moved}, situation.peers)
 }
 
 /** The candidate behind an entry of a peer set. */

@@ -1,0 +1,126 @@
+import type {Configuration, Server} from '../model/configuration.js'
+import {sameServers, voters} from '../model/configuration.js'
+import {newestSnapshot} from '../model/disk-state.js'
+import {valueOf} from '../model/reading.js'
+import type {Candidate} from './situation.js'
+
+/** The peer set before a recovery, and how sure we are of it. */
+export interface PeerSetBefore {
+  readonly configuration: Configuration
+  /** False when servers disagree or it had to be taken from old log entries. */
+  readonly agreed: boolean
+  /** Why it is not agreed; empty when it is. */
+  readonly doubt: string
+  /** Other sets under which entries may have been committed: one in flight, or one that another server believes. */
+  readonly others: readonly Configuration[]
+}
+
+/** Consul up to 0.6 counts the server itself whether its live list names it or not. */
+function withSelf(candidate: Candidate, configuration: Configuration): Configuration {
+  const self = selfEntry(candidate)
+  if (!candidate.legacy || self === undefined) return configuration
+  if (configuration.servers.some(server => server.address === self.address)) return configuration
+  return {...configuration, servers: [...configuration.servers, self]}
+}
+
+function selfEntry(candidate: Candidate): Server | undefined {
+  if (candidate.peer !== undefined) return candidate.peer
+  const {id, address} = candidate
+  return id === undefined || address === undefined ? undefined : {id, address, suffrage: 'voter'}
+}
+
+/** The peer set that a server believes in, itself counted as its product counts it; undefined when unknown. */
+export function believedSet(candidate: Candidate): Configuration | undefined {
+  const {configuration, configurationKnown} = candidate.believed
+  if (!configurationKnown || configuration === undefined) return undefined
+  return withSelf(candidate, configuration)
+}
+
+/** The peer sets in a server's log and snapshot, oldest first. */
+export function loggedSets(candidate: Candidate): readonly Configuration[] {
+  const snapshot = newestSnapshot(valueOf(candidate.seen.snapshots) ?? [])
+  const entries = (valueOf(candidate.seen.store)?.configurations ?? []).map(entry => ({
+    ...entry.configuration,
+    index: entry.index,
+  }))
+  const first = snapshot?.configuration
+  return first === undefined ? entries : [first, ...entries]
+}
+
+/**
+ * The last full peer set before a row of removals at the end of a log: where every server left gracefully, Consul
+ * up to 0.6 leaves `null` in every live list and the log alone still tells who was there.
+ */
+export function setBeforeRemovals(candidate: Candidate): Configuration | undefined {
+  const sets = loggedSets(candidate)
+  let place = sets.length - 1
+  while (place > 0) {
+    const now = sets[place]
+    const earlier = sets[place - 1]
+    if (now === undefined || earlier === undefined || !isRemoval(earlier, now)) break
+    place--
+  }
+  return sets[place]
+}
+
+function isRemoval(earlier: Configuration, later: Configuration): boolean {
+  const names = new Set(earlier.servers.map(server => server.address))
+  return (
+    earlier.servers.length > later.servers.length && later.servers.every(server => names.has(server.address))
+  )
+}
+
+/** Whether a live list of Consul up to 0.6 names nobody but the server itself. */
+export function namesNobodyElse(candidate: Candidate): boolean {
+  const set = believedSet(candidate)
+  return set !== undefined && set.servers.every(server => server.address === candidate.address)
+}
+
+/**
+ * The peer set before, as the best survivor has it; what the others believe beside it. A set that a lagging server
+ * still has from an older index is no disagreement; one of the same or a newer index is.
+ */
+export function peerSetBefore(ranked: readonly Candidate[]): PeerSetBefore | undefined {
+  const best = ranked[0]
+  if (best === undefined) return undefined
+  if (ranked.every(one => one.legacy && namesNobodyElse(one))) return fromLog(best)
+  const configuration = believedSet(best)
+  if (configuration === undefined) return undefined
+  const others = ranked.slice(1).flatMap(one => {
+    const set = believedSet(one)
+    return set === undefined || sameServers(set, configuration) || isOlder(set, configuration) ? [] : [set]
+  })
+  const inFlight = inFlightBefore(best, configuration)
+  return {
+    configuration,
+    agreed: others.length === 0,
+    doubt: others.length === 0 ? '' : 'The survivors do not agree on the peer set.',
+    others: [...others, ...inFlight],
+  }
+}
+
+const isOlder = (set: Configuration, than: Configuration): boolean =>
+  set.index !== undefined && than.index !== undefined && set.index < than.index
+
+function fromLog(best: Candidate): PeerSetBefore | undefined {
+  const configuration = setBeforeRemovals(best) ?? believedSet(best)
+  if (configuration === undefined || voters(configuration).length === 0) return undefined
+  const alone = configuration.servers.length === 1
+  return {
+    configuration,
+    agreed: alone,
+    doubt: alone
+      ? ''
+      : `The live lists are empty; the log of ${best.host} had this peer set before the servers left.`,
+    others: [],
+  }
+}
+
+/** The set before a membership entry that is not known to be committed: entries may have been committed under it. */
+function inFlightBefore(best: Candidate, configuration: Configuration): readonly Configuration[] {
+  const index = configuration.index
+  if (best.legacy || index === undefined || index <= best.committed) return []
+  const earlier = loggedSets(best).filter(set => set.index !== undefined && set.index < index)
+  const previous = earlier.at(-1)
+  return previous === undefined ? [] : [previous]
+}
