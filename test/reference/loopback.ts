@@ -1,4 +1,4 @@
-import {execa, type ResultPromise} from 'execa'
+import {execa} from 'execa'
 import {existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -56,20 +56,23 @@ export async function loopbackServer(
   }
   writeFileSync(file, JSON.stringify(settings))
   const logFile = `${dataDir}.log`
-  let child: ResultPromise<{reject: false; stdout: Sink; stderr: Sink}> | undefined
+  let child:
+    | {readonly ended: Promise<number | undefined>; readonly kill: (signal: NodeJS.Signals) => boolean}
+    | undefined
   return {
     address,
     dataDir,
     log: () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : ''),
     start: async () => {
       const to: Sink = {file: logFile, append: true}
-      child = execa(binary, ['agent', `-config-file=${file}`], {reject: false, stdout: to, stderr: to})
+      const run = execa(binary, ['agent', `-config-file=${file}`], {reject: false, stdout: to, stderr: to})
+      child = {ended: run.then(({exitCode}) => exitCode), kill: signal => run.kill(signal)}
       await Promise.resolve()
     },
-    exit: async () => (await child)?.exitCode,
+    exit: async () => child?.ended,
     kill: async (signal = 'SIGKILL') => {
       child?.kill(signal)
-      await child
+      await child?.ended
     },
     http: async (path, init) => fetch(`http://${address}:8500${path}`, init),
   }
