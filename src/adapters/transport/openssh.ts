@@ -3,7 +3,7 @@ import {mkdtemp, rm} from 'node:fs/promises'
 import net from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
-import {Duplex} from 'node:stream'
+import {Duplex, PassThrough} from 'node:stream'
 import {execa} from 'execa'
 import {printable} from '../../core/text.js'
 import type {ForwardTarget, HostTarget} from '../../ports/transport.js'
@@ -185,11 +185,13 @@ export class OpenSshLink implements Link {
     const host = target.host.includes(':') ? `[${target.host}]` : target.host
     const channel = spawnLocally(this.#session('-W', `${host}:${target.port}`), {LC_ALL: 'C'})
     channel.stdin.on('error', () => undefined)
-    const stream = Duplex.from({writable: channel.stdin, readable: channel.stdout})
-    // ssh does not say when the stream is open; a refusal ends it before its first byte
+    const incoming = new PassThrough()
+    channel.stdout.pipe(incoming, {end: false})
+    const stream = Duplex.from({writable: channel.stdin, readable: incoming})
+    // ssh does not say when the stream is open, and a refusal only ends it: its exit code tells the two apart
     void channel.ended.then(ending => {
-      if (ending !== 'lost' && ending.code !== 0)
-        stream.destroy(new Error('ssh could not forward the stream'))
+      if (ending !== 'lost' && ending.code === 0) incoming.end()
+      else stream.destroy(new Error('ssh could not forward the stream'))
     })
     stream.once('close', () => channel.kill())
     return stream
