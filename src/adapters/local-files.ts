@@ -63,3 +63,50 @@ export function localStoreFiles(raftDir: string): {
     },
   }
 }
+
+/** A raft directory found on this machine. */
+export interface FoundRaftDirectory {
+  readonly path: string
+  readonly files: ReturnType<typeof localStoreFiles>
+  /** Whether it lies in a data directory of Consul. */
+  readonly consul: boolean
+}
+
+const STORES = ['raft.db', 'wal', 'mdb']
+
+/**
+ * Finds the raft directory in a directory that an operator named: the directory itself, `raft/` in a data directory of
+ * Consul or Vault, `server/raft/` in one of Nomad. Undefined when none of them holds a store or snapshots. Throws
+ * `TransportError` when the directory cannot be listed.
+ */
+export async function findRaftDirectory(directory: string): Promise<FoundRaftDirectory | undefined> {
+  await localStoreFiles(directory).list('')
+  for (const below of ['', 'raft', path.join('server', 'raft')]) {
+    const candidate = path.join(directory, below)
+    const files = localStoreFiles(candidate)
+    const names = new Set((await listOrNone(files, '')).map(entry => entry.name))
+    const bare =
+      below !== '' && (names.has('snapshots') || names.has('peers.json') || names.has('peers.info'))
+    if (!bare && !names.has('snapshots') && !STORES.some(store => names.has(store))) continue
+    return {path: candidate, files, consul: await isInConsul(candidate)}
+  }
+  return undefined
+}
+
+async function listOrNone(
+  files: ReturnType<typeof localStoreFiles>,
+  directory: string,
+): Promise<readonly StoreEntry[]> {
+  try {
+    return await files.list(directory)
+  } catch (error) {
+    if (error instanceof TransportError && error.why === 'absent') return []
+    throw error
+  }
+}
+
+/** Consul keeps its gossip snapshots beside its raft directory, one for each of its two pools. */
+async function isInConsul(raftDir: string): Promise<boolean> {
+  const serf = await listOrNone(localStoreFiles(path.dirname(path.resolve(raftDir))), 'serf')
+  return serf.some(entry => entry.name === 'local.snapshot' || entry.name === 'remote.snapshot')
+}

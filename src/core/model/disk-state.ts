@@ -54,18 +54,28 @@ const why = (reading: Reading<unknown>): string =>
  * 0.6 the peer set is its live peers.json. Nothing unread is taken for empty.
  */
 export function diskState(server: ServerObservation): DiskState {
+  const state = logState(server.store, server.snapshots)
+  if (!isLegacyConsul(server)) return state
+  const problems = [...state.problems]
+  return {...state, ...liveList(server, problems), problems}
+}
+
+/** The same from a log store and snapshots alone, for a server that is known to keep its peer set in them. */
+export function logState(
+  storeReading: Reading<StoreState>,
+  snapshotsReading: Reading<readonly SnapshotMeta[]>,
+): DiskState {
   const problems: string[] = []
-  const snapshots = valueOf(server.snapshots) ?? (isAbsent(server.snapshots) ? [] : undefined)
-  if (snapshots === undefined) problems.push(`Its snapshots were not read (${why(server.snapshots)}).`)
-  const storeAbsent = isAbsent(server.store)
-  const store = valueOf(server.store)
-  if (store === undefined && !storeAbsent) problems.push(`Its log was not read (${why(server.store)}).`)
+  const snapshots = valueOf(snapshotsReading) ?? (isAbsent(snapshotsReading) ? [] : undefined)
+  if (snapshots === undefined) problems.push(`Its snapshots were not read (${why(snapshotsReading)}).`)
+  const storeAbsent = isAbsent(storeReading)
+  const store = valueOf(storeReading)
+  if (store === undefined && !storeAbsent) problems.push(`Its log was not read (${why(storeReading)}).`)
   const snapshot = snapshots === undefined ? undefined : newestSnapshot(snapshots)
   const seen = snapshots !== undefined && (store !== undefined || storeAbsent)
   const end = seen ? furtherEnd(store, snapshot) : undefined
   const blank = end?.index === 0
   const known = {end, blank, problems}
-  if (isLegacyConsul(server)) return {...known, ...liveList(server, problems)}
   if (blank) return {...known, configuration: undefined, configurationKnown: true}
   if (!seen) return {...known, configuration: undefined, configurationKnown: false}
   return {...known, ...logConfiguration(store, snapshot, problems)}
