@@ -15,16 +15,19 @@ interface Scenario {
   readonly lastKey: number
 }
 
+/** A datacenter whose `dead` servers are gone; with `led` they died while it worked, else before it was started. */
 function scene(
   version: Identity['version'],
   upTo: Readonly<Record<string, number>>,
   dead: readonly string[],
+  led = false,
 ): () => World {
   const names = Object.keys(upTo)
   return () => {
     const world = new World(version, names)
     world.seed(names, upTo)
-    for (const name of names) if (!dead.includes(name)) world.start(name)
+    for (const name of names) if (led || !dead.includes(name)) world.start(name)
+    if (led) world.pass(10_000)
     for (const name of dead) world.destroy(name)
     world.pass(20_000)
     return world
@@ -55,6 +58,14 @@ const scenarios: readonly Scenario[] = [
     kept: ['a', 'b', 'c'],
     method: 'best-log-alone',
     lastKey: 10,
+  },
+  {
+    title: 'live lists of 0.6 edited while there is a leader',
+    make: scene('0.6.4', {a: 9, b: 9, c: 9, d: 9}, ['d'], true),
+    dead: ['d'],
+    kept: ['a', 'b', 'c'],
+    method: 'live-list',
+    lastKey: 9,
   },
   {
     title: 'live lists of 0.6, 5 servers with 3 dead',
@@ -113,7 +124,7 @@ for (const scenario of scenarios) {
   void t.test(`${scenario.title}: killed at any moment, resume ends in the planned state`, async t => {
     const fresh = (): Rehearsal => ({world: scenario.make(), journal: new MemoryJournal(), events: []})
     const calm = fresh()
-    const plan = planFor(calm.world, {declaredDead: scenario.dead})
+    const plan = planFor(calm.world, {remove: scenario.dead, declaredDead: scenario.dead})
     t.equal(plan.method, scenario.method)
     const never = killAt(calm.world, 0)
     const outcome = await run(plan, {...calm, moment: never.moment})

@@ -1,8 +1,7 @@
 import type {JournalEntry} from '../../src/core/model/journal.js'
 import type {PeersFixIntent, Plan} from '../../src/core/model/plan.js'
 import type {ApplyEvent, ApplyOutcome} from '../../src/core/model/progress.js'
-import {planRecovery} from '../../src/core/planning/recovery.js'
-import {situationOf} from '../../src/core/planning/situation.js'
+import {planPeersFix} from '../../src/core/planning/peers-fix.js'
 import type {ApplyDeps} from '../../src/engine/apply.js'
 import {applyPlan} from '../../src/engine/apply.js'
 import {resumePoint} from '../../src/engine/resume.js'
@@ -59,10 +58,10 @@ export class MemoryJournal implements JournalStore {
 
 export const planContext = (world: World) => ({nowMs: world.nowMs, sha256})
 
-/** Plans a recovery for what is seen now; throws when the planner refuses. */
+/** Plans a change of the peer set for what is seen now; throws when the planner refuses. */
 export function planFor(world: World, intent: Partial<PeersFixIntent>): Plan {
   const whole = {remove: [], readdress: [], declaredDead: [], keep: [], history: undefined, ...intent}
-  const result = planRecovery(situationOf(observe(world)), whole, planContext(world))
+  const result = planPeersFix(observe(world), whole, planContext(world))
   if (result.kind !== 'plan') throw new Error(`no plan: ${JSON.stringify(result)}`)
   return result.plan
 }
@@ -108,7 +107,13 @@ export function depsFor(plan: Plan, rehearsal: Rehearsal): ApplyDeps {
           },
         },
         verified,
-        {...verifyTimes, withinMs, rejoined, onVerdict: (_, missing) => onMissing(missing)},
+        {
+          ...verifyTimes,
+          reconcileMs: 10_000,
+          withinMs,
+          rejoined,
+          onVerdict: (_, missing) => onMissing(missing),
+        },
       ),
     progress: event => rehearsal.events.push(event),
     stopRequested: rehearsal.stopRequested ?? (() => false),
