@@ -2,7 +2,7 @@ import type {Finding, FindingCode} from '../model/finding.js'
 import type {FleetObservation} from '../model/observation.js'
 import {hasQuorum} from '../model/quorum.js'
 import {assertNever} from '../assert.js'
-import type {ClusterFacts, DiagnosisContext} from './facts.js'
+import type {Arithmetic, ClusterFacts, DiagnosisContext} from './facts.js'
 import {clusterFacts} from './facts.js'
 import type {RankedRemedy} from './order.js'
 import {orderFindings, rankRemedies, symptoms} from './order.js'
@@ -94,6 +94,13 @@ function inconclusiveSentence(facts: ClusterFacts): string {
   return `${of.up} of ${of.total} voters were seen up, ${of.unseen} ${of.unseen === 1 ? 'is' : 'are'} unseen; ${of.quorum} are needed. ${leader}`
 }
 
+/** Silence is not death: the unseen may be a working majority on the other side of a partition. */
+function elsewhereWords(of: Arithmetic | undefined): string {
+  return of !== undefined && hasQuorum(of.total, of.unseen)
+    ? ` The ${of.unseen} unseen voters would be a quorum by themselves and may have a leader where we do not see it.`
+    : ''
+}
+
 function sentenceOf(facts: ClusterFacts, verdict: Verdict): string {
   const of = facts.arithmetic
   switch (verdict) {
@@ -101,7 +108,7 @@ function sentenceOf(facts: ClusterFacts, verdict: Verdict): string {
     case 'degraded':
       return ledSentence(facts)
     case 'quorum-lost':
-      return `${of === undefined ? '' : `${arithmeticSentence(of)} `}There is no leader: every write and every consistent read fails.`
+      return `${of === undefined ? '' : `${arithmeticSentence(of)} `}There is no leader: every write and every consistent read fails.${elsewhereWords(of)}`
     case 'no-leader':
       return of === undefined
         ? 'No server has a peer set to elect a leader with: every write and every consistent read fails.'
@@ -127,7 +134,7 @@ export function diagnose(fleet: FleetObservation, context: DiagnosisContext): Di
     verdict,
     exit: exitOf(verdict),
     sentence: sentenceOf(facts, verdict),
-    since: leaderlessSince(facts),
+    since: verdict === 'quorum-lost' || verdict === 'no-leader' ? leaderlessSince(facts) : undefined,
     findings,
     symptoms: symptoms(findings),
     remedies: rankRemedies(findings),

@@ -51,6 +51,16 @@ export interface RankedRemedy extends Remedy {
   readonly answers: readonly FindingCode[]
 }
 
+/** Whether all that a remedy does is done by another one, at the same risk. */
+function isPartOf(remedy: Remedy, other: Remedy): boolean {
+  return (
+    remedy.risk === other.risk &&
+    remedy.commands.length > 0 &&
+    remedy.commands.length < other.commands.length &&
+    remedy.commands.every(command => other.commands.includes(command))
+  )
+}
+
 /** The remedies of all findings, each once, those that put least at risk first. */
 export function rankRemedies(findings: readonly Finding[]): readonly RankedRemedy[] {
   const merged = new Map<string, {remedy: Remedy; answers: FindingCode[]}>()
@@ -62,7 +72,9 @@ export function rankRemedies(findings: readonly Finding[]): readonly RankedRemed
       else if (!known.answers.includes(finding.code)) known.answers.push(finding.code)
     }
   }
-  return [...merged.values()]
+  const list = [...merged.values()]
+  return list
+    .filter(({remedy}) => !list.some(other => isPartOf(remedy, other.remedy)))
     .sort((a, b) => riskRank[a.remedy.risk] - riskRank[b.remedy.risk])
     .map(({remedy, answers}, index) => ({...remedy, rank: index + 1, answers}))
 }

@@ -217,7 +217,7 @@ export function clockSkew(facts: ClusterFacts): readonly Finding[] {
 
 /** TLS_FAILS: servers refuse each other over certificates. */
 export function tlsFails(facts: ClusterFacts): readonly Finding[] {
-  const told = journalMatches(facts, ['tls'], {current: true})
+  const told = journalMatches(facts, ['tls-refused'], {current: true})
   if (told.length === 0) return []
   return [
     makeFinding({

@@ -109,15 +109,18 @@ export function protocolsDiffer(facts: ClusterFacts): readonly Finding[] {
       })),
   )
   const told = oncePerName([...own, ...heard])
-  if (!differ(told)) return []
+  const refused = journalMatches(facts, ['protocol-refused'], {current: true})
+  if (!differ(told) && refused.length === 0) return []
   return [
     makeFinding({
       code: 'PROTOCOLS_DIFFER',
-      severity: 'warning',
-      summary: `The servers speak different Raft protocols: ${spread(told)}.`,
+      severity: refused.length > 0 ? 'error' : 'warning',
+      summary: differ(told)
+        ? `The servers speak different Raft protocols: ${spread(told)}.`
+        : journalOnly(refused, 'refused to start with the Raft protocol that is configured.'),
       explanation:
         'Up to protocol 2 addresses are the ids, from 3 on node-ids are. One peers.json cannot fit both.',
-      evidence: told.map(one => one.evidence),
+      evidence: [...told.map(one => one.evidence), ...refused.map(matchEvidence)],
     }),
   ]
 }
@@ -247,16 +250,31 @@ export function bootstrapLeftover(facts: ClusterFacts): readonly Finding[] {
   })
 }
 
+function rejoinRefused(server: ServerFacts, lines: readonly ServerMatch[]): Finding {
+  return makeFinding({
+    code: 'REJOIN_AGE',
+    severity: 'error',
+    on: server,
+    summary: `${server.host} refused to start because it was away for too long.`,
+    explanation: 'Setting its server_metadata.json aside is enough; the data need not be wiped.',
+    evidence: lines.map(matchEvidence),
+    causes: ['SERVICE_FAILED', 'RESTART_LOOP'],
+  })
+}
+
 /** REJOIN_AGE: Consul from 1.15 on refuses to start when it was last alive too long ago, or in the future. */
 export function rejoinAge(facts: ClusterFacts): readonly Finding[] {
+  const told = journalMatches(facts, ['rejoin-refused'], {current: true})
   return facts.servers.flatMap(server => {
+    const lines = told.filter(found => found.server === server && server.running !== 'yes')
     const seenUnix = valueOf(server.server.lastSeenUnix)
-    if (seenUnix === undefined || server.running === 'yes') return []
+    if (seenUnix === undefined) return lines.length === 0 ? [] : [rejoinRefused(server, lines)]
+    if (server.running === 'yes') return []
     if (atLeast(valueOf(server.server.version), '1.15.0') === false) return []
     const limitMs = valueOf(server.server.config)?.rejoinAgeMaxMs ?? REJOIN_AGE_DEFAULT_MS
     const hostNowMs = facts.context.nowMs + (valueOf(server.server.clockOffsetMs) ?? 0)
     const ageMs = hostNowMs - seenUnix * 1000
-    if (ageMs <= limitMs && ageMs >= -DAY_MS) return []
+    if (ageMs <= limitMs && ageMs >= -DAY_MS && lines.length === 0) return []
     const path = server.server.lastSeenUnix.source.what
     return [
       makeFinding({
@@ -269,7 +287,7 @@ export function rejoinAge(facts: ClusterFacts): readonly Finding[] {
             : `${server.host} was last alive ${Math.floor(ageMs / DAY_MS)} days ago and refuses to start after ${Math.floor(limitMs / DAY_MS)}.`,
         explanation:
           'The message of Consul suggests to wipe the data; that is not needed. Setting that one file aside is enough.',
-        evidence: [readingEvidence(server.server.lastSeenUnix)],
+        evidence: [readingEvidence(server.server.lastSeenUnix), ...lines.map(matchEvidence)],
         remedies: [
           remedy(
             'nothing',

@@ -1,4 +1,5 @@
 import type {Finding} from '../../model/finding.js'
+import type {DataDisk} from '../../model/observation.js'
 import {valueOf} from '../../model/reading.js'
 import {onHost, startCommands} from '../commands.js'
 import type {ClusterFacts} from '../facts.js'
@@ -189,26 +190,35 @@ export function networkFileSystem(facts: ClusterFacts): readonly Finding[] {
   })
 }
 
+function diskWords(disk: DataDisk | undefined, now: boolean): string {
+  if (disk === undefined || !now) return 'was full or read-only'
+  if (disk.readOnly) return 'is mounted read-only'
+  if (disk.freeInodes === 0) return 'has no inode left'
+  return `has ${Math.floor(disk.freeBytes / MEBIBYTE)} MiB left`
+}
+
 /** DISK_FULL: no room for the log, or soon none. */
 export function diskFull(facts: ClusterFacts): readonly Finding[] {
+  const told = journalMatches(facts, ['disk-full', 'read-only'], {current: true})
   return facts.servers.flatMap(server => {
     const disk = valueOf(server.server.disk)
-    if (disk === undefined) return []
-    const full = disk.readOnly || disk.freeBytes < FREE_MIN_BYTES || disk.freeInodes === 0
-    const tight = disk.raftBytes !== undefined && disk.freeBytes < 2 * disk.raftBytes
-    if (!full && !tight) return []
-    const what = disk.readOnly
-      ? 'is mounted read-only'
-      : disk.freeInodes === 0
-        ? 'has no inode left'
-        : `has ${Math.floor(disk.freeBytes / MEBIBYTE)} MiB left`
+    const full =
+      disk !== undefined && (disk.readOnly || disk.freeBytes < FREE_MIN_BYTES || disk.freeInodes === 0)
+    const tight = disk?.raftBytes !== undefined && disk.freeBytes < 2 * disk.raftBytes
+    // What the journal says is history once the server runs and there is room.
+    const lines = told.filter(
+      found => found.server === server && (full || disk === undefined || server.running === 'no'),
+    )
+    if (!full && !tight && lines.length === 0) return []
+    const grave = full || lines.length > 0
+    const what = diskWords(disk, full || tight)
     return [
       makeFinding({
         code: 'DISK_FULL',
-        severity: full ? 'error' : 'warning',
+        severity: grave ? 'error' : 'warning',
         on: server,
         summary: `The disk of ${server.host} ${what}.`,
-        explanation: full
+        explanation: grave
           ? server.running === 'no'
             ? 'The server cannot write its log there; this is likely why it stopped.'
             : 'The server stops as soon as it has to write.'
@@ -218,21 +228,22 @@ export function diskFull(facts: ClusterFacts): readonly Finding[] {
             server.server.disk,
             one => `${one.dataDir}: ${one.freeBytes} of ${one.sizeBytes} bytes free, ${one.fileSystem}`,
           ),
+          ...lines.map(matchEvidence),
         ],
-        remedies: full
+        remedies: grave
           ? [
               remedy(
                 'nothing',
                 `Free space on ${server.host}${server.running === 'no' ? ' and start it' : ''}.`,
                 'Changes no Raft state. Nothing can be lost.',
                 [
-                  onHost(server.server, 'du', '-xhd1', disk.dataDir),
+                  onHost(server.server, 'du', '-xhd1', disk?.dataDir ?? '/'),
                   ...(server.running === 'no' ? startCommands(server.server) : []),
                 ],
               ),
             ]
           : [],
-        causes: full ? ['SERVICE_FAILED', 'RESTART_LOOP', 'TRANSIENT_LOSS', 'QUORUM_LOST'] : [],
+        causes: grave ? ['SERVICE_FAILED', 'RESTART_LOOP', 'TRANSIENT_LOSS', 'QUORUM_LOST'] : [],
       }),
     ]
   })
