@@ -97,7 +97,6 @@ export function planLiveList(
             legacy: true,
             bootstrapOnce: once === 'write',
             needsPeersInfo: false,
-            reread: false,
           },
           context,
         ),

@@ -71,6 +71,13 @@ export function planRemovals(
     if (isRefusal(removal)) return removal
     removals.push(removal)
   }
+  const live = removals.filter(one => one.live !== undefined)
+  if (live.length > 1)
+    return refuse(
+      'BREAKS_QUORUM',
+      `${live.map(one => targetName(one.target)).join(' and ')} are reached, and servers that live leave one at a time.`,
+      live.map(one => `quorate peers fix --remove ${targetName(one.target)}`),
+    )
   const inOrder = [...removals].sort((a, b) => Number(a.live?.runs === true) - Number(b.live?.runs === true))
   return checkArithmetic(before, inOrder, upIds) ?? inOrder
 }

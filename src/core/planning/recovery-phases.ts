@@ -38,8 +38,6 @@ export interface RecoveryShape {
   /** The single survivor of Consul up to 0.6 elects itself only with a one-time bootstrap setting (safety rule S12). */
   readonly bootstrapOnce: boolean
   readonly needsPeersInfo: boolean
-  /** False while a leader serves: the logs move until the stop, so there is no end to compare with. */
-  readonly reread: boolean
 }
 
 const OVERRIDE_MODE = 0o644
@@ -70,11 +68,10 @@ export function recoveryPhases(shape: RecoveryShape, context: PlanContext): read
   barrierPhases(list, hosts, host => leaveTrap(all.find(one => one.host === host)?.candidate))
   const names = hosts.map(host => host.host)
   const stopped: readonly Condition[] = [{is: 'stopped', hosts: names}]
-  if (shape.reread)
-    list.add(
-      'reread',
-      all.flatMap(one => rereadStep(one, stopped)),
-    )
+  list.add(
+    'reread',
+    all.flatMap(one => rereadStep(one, stopped)),
+  )
   fencePhase(list, fenced, barrierConditions(hosts, []), shape.plan)
   const barrier = barrierConditions(hosts, fenced)
   list.add(

@@ -24,7 +24,7 @@ import {isRefusal, refuse, select, targetName} from './select.js'
 import type {Candidate, Situation} from './situation.js'
 import {withPeers} from './situation.js'
 import type {Strategy} from './strategy.js'
-import {chooseStrategy} from './strategy.js'
+import {chooseStrategy, committedFloor} from './strategy.js'
 import type {Ranked} from './survivors.js'
 import {keptLog, knownPoints, rankSurvivors} from './survivors.js'
 
@@ -209,7 +209,9 @@ function stateData(
     const all = voters(set)
     return {voters: all.length, compared: all.filter(one => compared.has(String(one.id))).length}
   }
-  const committed = Math.max(...ranked.map(one => one.candidate.committed))
+  const logs = ranked.flatMap(one => keptLog(one.candidate) ?? [])
+  const bestLog = keptLog(best.candidate)
+  const committed = bestLog === undefined ? 0 : committedFloor(bestLog, logs)
   return dataStatement({
     sets: [before.configuration, ...before.others].map(count),
     agreed: before.agreed,
@@ -271,7 +273,6 @@ function makePlan(
     fileText: file.text,
     legacy: file.dialect === 'live-list',
     bootstrapOnce: bootstrapOnce(decision.included, file) === 'write',
-    reread: true,
     needsPeersInfo: file.dialect !== 'live-list' && ['consul', 'nomad'].includes(situation.fleet.product),
   }
   const risks: readonly OpenRisk[] = recoveryRisks({

@@ -9,6 +9,31 @@ export interface KeptLog {
   readonly end: LogEnd
   /** Term of its entry at an index; undefined when that was not read. */
   readonly termAt: (index: number) => number | undefined
+  /** Up to here it knows its own entries to be committed; 0 when it knows nothing. */
+  readonly committed: number
+}
+
+/**
+ * Whether a log certainly lacks an entry that another one knows to be committed. It happens when too few survive: an
+ * entry of an old term that was committed by a later leader stands on a server whose log ends before that leader's
+ * entries, and a tail that never was committed, of a term between, outranks it by Raft's order.
+ */
+export function lacksCommit(log: KeptLog, other: KeptLog): boolean {
+  if (other.committed === 0) return false
+  if (log.end.index < other.committed) return log.end.term > (other.termAt(other.committed) ?? log.end.term)
+  const [mine, theirs] = [log.termAt(other.committed), other.termAt(other.committed)]
+  return mine !== undefined && theirs !== undefined && mine !== theirs
+}
+
+/** Up to where the best log is known to hold what was committed: by its own word, or by another's that it agrees with. */
+export function committedFloor(best: KeptLog, logs: readonly KeptLog[]): number {
+  const floors = logs
+    .filter(log => {
+      const at = best.termAt(log.committed)
+      return log.committed <= best.end.index && at !== undefined && at === log.termAt(log.committed)
+    })
+    .map(log => log.committed)
+  return Math.max(0, Math.min(best.committed, best.end.index), ...floors)
 }
 
 /** How a shorter or equal log lies to the best one. `unknown`: its end was not found again in the best log. */
