@@ -1,0 +1,252 @@
+import {parseProbeFrames} from '../core/codec/probe-frames.js'
+import {readProbe} from '../core/codec/probe.js'
+import type {ProbeResult} from '../core/codec/probe.js'
+import type {ServerObservation, StoreState} from '../core/model/observation.js'
+import type {Reading} from '../core/model/reading.js'
+import {read, unread, valueOf} from '../core/model/reading.js'
+import {unreadApi, unreadServer} from '../core/model/unread-server.js'
+import type {Reason} from '../core/model/unread-server.js'
+import {readStore} from '../core/store/read-store.js'
+import {printableBytes} from '../core/text.js'
+import type {Clock} from '../ports/clock.js'
+import type {HttpClient} from '../ports/http.js'
+import type {HostConnection} from '../ports/transport.js'
+import type {Connections} from './connections.js'
+import {askConsul} from './consul-questions.js'
+import type {ConsulApi} from './consul-questions.js'
+import {consulTarget, rpcTarget} from './consul-target.js'
+import {driveStore} from './drive-store.js'
+import type {FleetMember, FleetTarget} from './fleet-target.js'
+import {hostStoreFiles} from './host-files.js'
+import {beforeDeadline} from './limits.js'
+import {PROBE_SCRIPT} from './probe/probe-script.js'
+
+/** What observing needs of the world. */
+export interface ObserveDeps {
+  readonly connections: Connections
+  readonly http: HttpClient
+  readonly clock: Clock
+  /** SHA-256 in lower-case hexadecimal. */
+  readonly sha256: (bytes: Uint8Array) => string
+}
+
+/** Limits of one observation. */
+export interface ObserveLimits {
+  /** Everything about one host. */
+  readonly hostMs: number
+  /** Each question to an API, besides the time of four round trips to the host. */
+  readonly questionMs: number
+  /** Bytes that reading one log store may cost. */
+  readonly storeBytes: number
+}
+
+/** A host as observed, with what a further look at it needs. */
+export interface ObservedHost {
+  readonly server: ServerObservation
+  readonly connection: HostConnection | undefined
+  readonly raftDir: string | undefined
+  readonly api: ConsulApi | undefined
+}
+
+const PROBE_BYTES_MAX = 4 * 1024 * 1024
+const PROBE_MS = 15_000
+const TAKEN = {configBytes: 65_536, logBytes: 262_144, journalLines: 2000}
+
+/**
+ * Observes one host: connect, one probe, then the store and the API side by side. What fails is unread with its
+ * reason, and what is known when the time is over counts. The connection stays open for later phases.
+ */
+export async function observeHost(
+  deps: ObserveDeps,
+  fleet: FleetTarget,
+  member: FleetMember,
+  token: string | undefined,
+  limits: ObserveLimits,
+): Promise<ObservedHost> {
+  const observer = new HostObserver(deps, fleet, member, token, limits)
+  return beforeDeadline(observer.observe(), deps.clock, observer.deadlineMs, () => observer.known)
+}
+
+class HostObserver {
+  readonly deadlineMs: number
+  known: ObservedHost
+
+  constructor(
+    private readonly deps: ObserveDeps,
+    private readonly fleet: FleetTarget,
+    private readonly member: FleetMember,
+    private readonly token: string | undefined,
+    private readonly limits: ObserveLimits,
+  ) {
+    this.deadlineMs = deps.clock.nowMs() + limits.hostMs
+    const {host, address} = member.target
+    const late: Reason = {why: 'timed-out', detail: 'The host did not answer in time.'}
+    const reached = unread('timed-out', {host, via: 'transport', what: address}, late.detail)
+    this.known = {
+      server: unreadServer(host, address, reached, late),
+      connection: undefined,
+      raftDir: undefined,
+      api: undefined,
+    }
+  }
+
+  async observe(): Promise<ObservedHost> {
+    const {host, address} = this.member.target
+    const answer = await this.deps.connections.reach(this.member.target)
+    if (answer.kind === 'unread') {
+      const reason = {why: answer.reason.why, detail: answer.reason.detail ?? ''}
+      return this.put({server: unreadServer(host, address, answer.reason, reason)})
+    }
+    const {connection} = answer
+    const what = `${connection.access.transport} as ${connection.access.user}`
+    const reached = read(connection.access, {host, via: 'transport', what})
+    const blank = (reason: Reason): ServerObservation => unreadServer(host, address, reached, reason)
+    this.put({server: blank({why: 'timed-out', detail: 'The probe did not end in time.'}), connection})
+    const probe = await this.probe(connection)
+    if ('why' in probe) return this.put({server: blank(probe)})
+    const late: Reason = {why: 'timed-out', detail: 'There was no answer in time.'}
+    this.put({
+      server: {...blank(late), ...probe.facts},
+      raftDir: probe.raftDir,
+      api: this.apiOf(connection, probe),
+    })
+    await Promise.all([this.store(connection, probe), this.api(probe)])
+    return this.known
+  }
+
+  private put(part: Partial<ObservedHost>): ObservedHost {
+    this.known = {...this.known, ...part}
+    return this.known
+  }
+
+  /** One probe; a second one where the configuration, read properly, names another data directory than was guessed. */
+  private async probe(connection: HostConnection): Promise<ProbeResult | Reason> {
+    const {overrides} = this.member
+    const first = await this.runProbe(connection, overrides.dataDir)
+    const other = 'why' in first || overrides.dataDir !== undefined ? undefined : first.configuredDataDir
+    if (other === undefined || !other.startsWith('/')) return first
+    const second = await this.runProbe(connection, other)
+    return 'why' in second ? first : second
+  }
+
+  private async runProbe(
+    connection: HostConnection,
+    dataDir: string | undefined,
+  ): Promise<ProbeResult | Reason> {
+    const {overrides} = this.member
+    const asked = [dataDir, overrides.configDir, overrides.unit, overrides.serviceManager, overrides.logFile]
+    const {configBytes, logBytes, journalLines} = TAKEN
+    const sentAtMs = this.deps.clock.nowMs()
+    const result = await connection.run({
+      argv: [
+        'sh',
+        '-s',
+        '--',
+        this.fleet.product,
+        ...asked.map(word => word ?? ''),
+        ...[configBytes, logBytes, journalLines].map(String),
+      ],
+      stdin: new TextEncoder().encode(PROBE_SCRIPT),
+      timeoutMs: Math.max(1000, Math.min(PROBE_MS, this.deadlineMs - sentAtMs)),
+      maxBytes: PROBE_BYTES_MAX,
+      root: connection.access.root !== 'none',
+    })
+    const receivedAtMs = this.deps.clock.nowMs()
+    if (result.kind === 'failed') {
+      if (result.why === 'lost') await this.deps.connections.drop(connection.host)
+      return {why: result.why === 'lost' ? 'failed' : result.why, detail: result.detail}
+    }
+    const frames = parseProbeFrames(result.stdout)
+    if (!frames.ok) {
+      const words = printableBytes(result.stderr, 160)
+      return {why: 'failed', detail: words === '' ? frames.problem.message : words}
+    }
+    return readProbe(frames.value, {
+      host: connection.host,
+      product: this.fleet.product,
+      sentAtMs,
+      receivedAtMs,
+      sha256: this.deps.sha256,
+    })
+  }
+
+  private async store(connection: HostConnection, probe: ProbeResult): Promise<void> {
+    const {host} = connection
+    const reading = await readHostStore(this.deps, connection, probe.raftDir, {
+      host,
+      deadlineMs: this.deadlineMs,
+      byteBudget: this.limits.storeBytes,
+      snapshotIndex: snapshotIndexOf(this.known.server),
+      termsAt: [],
+    })
+    this.put({server: {...this.known.server, store: reading}})
+  }
+
+  private apiOf(connection: HostConnection, probe: ProbeResult): ConsulApi | undefined {
+    if (this.fleet.product !== 'consul') return undefined
+    const config = valueOf(probe.facts.config)
+    const sockets = valueOf(probe.facts.sockets) ?? []
+    const {target, tls} = consulTarget(this.member.overrides, config, sockets)
+    return {
+      host: connection.host,
+      connection,
+      http: this.deps.http,
+      clock: this.deps.clock,
+      target,
+      tls,
+      token: this.token,
+      timeoutMs: this.limits.questionMs + 4 * probe.roundTripMs,
+      rpc: rpcTarget(config, sockets),
+    }
+  }
+
+  private async api(probe: ProbeResult): Promise<void> {
+    const {host} = this.member.target
+    const {api} = this.known
+    const {processes} = probe.facts
+    const nobody = processes.kind === 'read' && processes.value.length === 0
+    const answers =
+      api === undefined
+        ? unreadApi(host, {why: 'unsupported', detail: `The API of ${this.fleet.product} is not asked.`})
+        : nobody
+          ? unreadApi(host, {why: 'not-asked', detail: 'The server does not run.'})
+          : await askConsul(api, valueOf(probe.facts.version))
+    this.put({server: {...this.known.server, api: answers}})
+  }
+}
+
+/** Index of the newest whole snapshot, below which membership entries are of no interest; 0 when there is none. */
+export function snapshotIndexOf(server: ServerObservation): number {
+  const whole = (valueOf(server.snapshots) ?? []).filter(
+    snapshot => !snapshot.temporary && snapshot.configuration !== undefined,
+  )
+  return whole.reduce((highest, snapshot) => Math.max(highest, snapshot.index), 0)
+}
+
+/** Reads the log store of a host in place. */
+export async function readHostStore(
+  deps: Pick<ObserveDeps, 'clock'>,
+  connection: HostConnection,
+  raftDir: string | undefined,
+  options: {
+    readonly host: string
+    readonly deadlineMs: number
+    readonly byteBudget: number
+    readonly snapshotIndex: number
+    readonly termsAt: readonly number[]
+  },
+): Promise<Reading<StoreState>> {
+  const source = {host: options.host, via: 'store', what: raftDir ?? 'log store'} as const
+  if (raftDir === undefined) return unread('not-asked', source, 'No data directory was found on this host.')
+  const {byteBudget, snapshotIndex, termsAt} = options
+  const timeoutMs = Math.max(1, options.deadlineMs - deps.clock.nowMs())
+  const files = hostStoreFiles(connection, raftDir, {root: connection.access.root !== 'none', timeoutMs})
+  const driven = await driveStore(() => readStore({byteBudget, snapshotIndex, termsAt}), files, {
+    clock: deps.clock,
+    deadlineMs: options.deadlineMs,
+  })
+  const {result} = driven
+  if (result.kind === 'unread') return unread(result.why, source, result.detail)
+  const path = result.value.path.startsWith('/') ? result.value.path : `${raftDir}/${result.value.path}`
+  return read({...result.value, path, bytesRead: driven.bytesRead}, {...source, what: path})
+}
