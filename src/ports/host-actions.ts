@@ -99,5 +99,11 @@ export interface HostActions {
   configuration(): Promise<Answer<Configuration['servers']>>
 }
 
+/** The part of the acts that reads stores and asks APIs; files and services are the other part. */
+export type HostQuestions = Pick<
+  HostActions,
+  'readLog' | 'leader' | 'configuration' | 'join' | 'removePeer' | 'forceLeave'
+>
+
 /** Reaches a host of a plan; a host that cannot be reached is an answer, not an exception. */
 export type ActionsFor = (host: PlanHost) => Promise<Answer<HostActions>>
