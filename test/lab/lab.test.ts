@@ -1,5 +1,6 @@
 import {existsSync} from 'node:fs'
-import {Lab, eventually} from './lab.js'
+import {execa} from 'execa'
+import {Lab, eventually, labScript} from './lab.js'
 import type {LabManager} from './provision.js'
 import {labTest} from './permit.js'
 
@@ -51,4 +52,16 @@ labTest('a partition cuts servers off from each other until it is healed', async
   t.not(next, leader)
   await lab.heal()
   t.ok(await lab.leader())
+})
+
+labTest('what a killed test run leaves behind is gone before the next lab stands', async t => {
+  const owner = execa('sleep', ['600'], {reject: false})
+  const id = await labScript('claim', String(owner.pid))
+  await labScript('net-up', id)
+  owner.kill('SIGKILL')
+  await owner
+  const next = await labScript('claim', String(process.pid))
+  t.teardown(() => labScript('down', next))
+  t.equal(next, id, 'its number is free again')
+  t.notOk(existsSync(`/run/netns/ql${id}-ops`), 'and its network is gone')
 })

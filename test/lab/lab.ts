@@ -32,7 +32,8 @@ export interface Ended {
   readonly stderr: string
 }
 
-const script = async (...args: readonly string[]): Promise<string> => {
+/** Runs a command of lab.sh, the privileged part of the lab, and returns what it printed. */
+export const labScript = async (...args: readonly string[]): Promise<string> => {
   const {stdout} = await execa(SCRIPT, args, {env: {QUORATE_LAB_DIR: DIR}})
   return stdout
 }
@@ -86,13 +87,13 @@ export class Lab {
 
   /** Boots the hosts and waits for one leader and a full peer set. Leftovers of killed test runs go first. */
   static async up(options: LabOptions): Promise<Lab> {
-    await script('rootfs')
+    await labScript('rootfs')
     const binary = options.binary ?? (await reference())
     const keyDir = await keys(options.servers)
-    const id = await script('claim', String(process.pid))
+    const id = await labScript('claim', String(process.pid))
     const lab = new Lab(id, options.manager ?? 'runit', binary, keyDir, options.servers)
     try {
-      await script('net-up', id)
+      await labScript('net-up', id)
       await Promise.all(lab.numbers.map(async i => lab.prepare(i, options)))
       await Promise.all(lab.numbers.map(async i => lab.boot(i)))
       await lab.leader()
@@ -160,7 +161,7 @@ export class Lab {
   }
 
   private async prepare(i: number, options: LabOptions): Promise<void> {
-    const root = await script('disk', this.id, String(i), binaryLayer(DIR, this.binary))
+    const root = await labScript('disk', this.id, String(i), binaryLayer(DIR, this.binary))
     const others = this.addresses(i).retry_join
     const own = typeof options.config === 'function' ? options.config(i) : (options.config ?? {})
     const base = serverConfig(this.binary, this.name(i), this.address(i), others, options.servers)
@@ -176,8 +177,8 @@ export class Lab {
 
   /** Powers a host on and waits for its sshd. */
   async boot(i: number): Promise<void> {
-    await script('disk', this.id, String(i), binaryLayer(DIR, this.binary))
-    await script('boot', this.id, String(i), this.address(i), this.manager)
+    await labScript('disk', this.id, String(i), binaryLayer(DIR, this.binary))
+    await labScript('boot', this.id, String(i), this.address(i), this.manager)
     const probe = `exec 3<>/dev/tcp/${this.address(i)}/22 && read -t 2 -u 3 banner && [[ $banner == SSH-* ]]`
     await eventually(`sshd of ${this.name(i)}`, async () =>
       (await this.operator(['bash', '-c', probe])).exitCode === 0 ? true : undefined,
@@ -186,7 +187,7 @@ export class Lab {
 
   /** Powers hosts off at once, as a cable pulled does. Their disks keep what was on them. */
   async kill(...servers: readonly number[]): Promise<void> {
-    await Promise.all(servers.map(async i => script('off', this.id, String(i))))
+    await Promise.all(servers.map(async i => labScript('off', this.id, String(i))))
   }
 
   /** Keeps the disks of hosts that are off, to be put back by `restore` as often as wanted. */
@@ -210,17 +211,17 @@ export class Lab {
 
   /** Everything away. */
   async down(): Promise<void> {
-    await script('down', this.id)
+    await labScript('down', this.id)
   }
 
   /** Lets no packet pass between two servers, or between the operator ('ops') and a server. */
   async partition(a: number | 'ops', b: number): Promise<void> {
-    await script('partition', this.id, a === 'ops' ? '192.168.1.1' : this.address(a), this.address(b))
+    await labScript('partition', this.id, a === 'ops' ? '192.168.1.1' : this.address(a), this.address(b))
   }
 
   /** Takes every partition back. */
   async heal(): Promise<void> {
-    await script('heal', this.id)
+    await labScript('heal', this.id)
   }
 
   /** Runs a command where the servers' network is reachable. */

@@ -1,0 +1,256 @@
+// How fast quorate is beside what operators do by hand: ratios taken in one run, on one machine. `npm run bench`.
+import {execa} from 'execa'
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
+import {join} from 'node:path'
+import {fileURLToPath} from 'node:url'
+import t, {type Test} from 'tap'
+import {Operator} from '../e2e/operator.js'
+import {consent, gone, planned} from '../e2e/steps.js'
+import {eventually, Lab} from '../lab/lab.js'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const cli = join(here, '..', '..', 'dist', 'src', 'cli.js')
+const BASE_PORT = 2200
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
+
+async function seconds(run: () => Promise<unknown>): Promise<number> {
+  const start = process.hrtime.bigint()
+  await run()
+  return Number(process.hrtime.bigint() - start) / 1e9
+}
+
+/** Takes both by turns, so that a busy moment hits both, and reports the ratio of their medians. */
+async function ratio(
+  t: Test,
+  title: string,
+  limit: number,
+  rounds: number,
+  ours: () => Promise<unknown>,
+  theirs: () => Promise<unknown>,
+): Promise<void> {
+  const a: number[] = []
+  const b: number[] = []
+  for (let i = 0; i < rounds; i++) {
+    b.push(await seconds(theirs))
+    a.push(await seconds(ours))
+  }
+  const value = median(a) / median(b)
+  t.comment(
+    `${title}: ${median(a).toFixed(3)} s / ${median(b).toFixed(3)} s = ${value.toFixed(2)} (at most ${limit})`,
+  )
+  t.ok(value <= limit, title)
+}
+
+t.test('the start of a real command path', async t => {
+  const ours = (): Promise<unknown> => execa(process.execPath, [cli, 'peers', 'list', '--help'])
+  const theirs = (): Promise<unknown> => execa(process.execPath, ['-e', '0'])
+  await ratio(t, 'quorate peers list --help / node -e 0', 3.5, 15, ours, theirs)
+})
+
+/** An operator who reaches the servers through long cables: a proxy on a port for each. */
+async function farOperator(
+  t: Test,
+  lab: Lab,
+  delayMs: number,
+): Promise<{operator: Operator; options: readonly string[]}> {
+  const ports = lab.numbers.map(i => `${BASE_PORT + i}=${lab.address(i)}`)
+  const enter = [`--net=/run/netns/ql${lab.id}-ops`, '--', process.execPath, join(here, 'delay-proxy.js')]
+  const proxy = execa('nsenter', [...enter, String(delayMs), ...ports], {reject: false})
+  t.teardown(() => proxy.kill())
+  const operator = new Operator(lab, 'root')
+  t.teardown(() => operator.leave())
+  const known = join(operator.home, 'known_hosts')
+  const lines = readFileSync(lab.ssh.knownHosts, 'utf8').trimEnd().split('\n')
+  const far = lines.map((line, at) => line.replace(/^\S+/, `[127.0.0.1]:${BASE_PORT + at + 1}`))
+  writeFileSync(known, `${far.join('\n')}\n`)
+  const inventory = {
+    clusters: {
+      lab: {
+        product: 'consul',
+        ssh: {user: 'root', identity: lab.ssh.key, known_hosts: known},
+        hosts: lab.numbers.map(i => ({name: lab.name(i), address: '127.0.0.1', ssh: {port: BASE_PORT + i}})),
+      },
+    },
+  }
+  const path = join(operator.home, 'config', 'quorate', 'quorate.yaml')
+  writeFileSync(path, JSON.stringify(inventory))
+  const options = [
+    '-i',
+    lab.ssh.key,
+    '-o',
+    `UserKnownHostsFile=${known}`,
+    '-o',
+    'BatchMode=yes',
+    '-o',
+    'LogLevel=ERROR',
+  ]
+  await eventually('the cables', async () => {
+    const tried = await lab.operator([
+      'ssh',
+      ...options,
+      '-p',
+      String(BASE_PORT + 1),
+      'root@127.0.0.1',
+      'true',
+    ])
+    return tried.exitCode === 0 ? true : undefined
+  })
+  return {operator, options}
+}
+
+t.test('doctor on 5 hosts, 25 ms away each way, and the same facts by parallel ssh', async t => {
+  const lab = await Lab.up({servers: 5})
+  t.teardown(() => lab.down())
+  const {operator, options} = await farOperator(t, lab, 25)
+  const probe = readFileSync(join(here, 'probe.sh'), 'utf8')
+  const byHand = async (): Promise<void> => {
+    await Promise.all(
+      lab.numbers.map(async i => {
+        const command = ['ssh', ...options, '-p', String(BASE_PORT + i), 'root@127.0.0.1', 'sh', '-s']
+        const {stdout} = await lab.operator(command, {input: probe})
+        if (!stdout.includes('"Stats"')) throw new Error(`the probe read nothing: ${stdout.slice(0, 200)}`)
+      }),
+    )
+  }
+  const doctor = async (): Promise<void> => {
+    const {exitCode, stdout, stderr} = await operator.run('doctor', '--cluster', 'lab', '--json')
+    if (exitCode !== 0 && exitCode !== 4) throw new Error(`doctor: ${stdout} ${stderr}`)
+  }
+  await ratio(t, 'doctor / ssh host sh -s, 5 hosts', 1.5, 7, doctor, byHand)
+})
+
+/** Bytes that have passed a host's port of the switch, both ways. */
+async function traffic(lab: Lab, i: number): Promise<number> {
+  const {stdout} = await lab.operator(['ip', '-s', '-j', 'link', 'show', `v${i}`])
+  const [link] = JSON.parse(stdout) as {stats64: {rx: {bytes: number}; tx: {bytes: number}}}[]
+  return (link?.stats64.rx.bytes ?? 0) + (link?.stats64.tx.bytes ?? 0)
+}
+
+t.test('the end of a log of 1 GiB is found with little traffic', async t => {
+  const lab = await Lab.up({servers: 1})
+  t.teardown(() => lab.down())
+  const build = {GO111MODULE: 'off', GOFLAGS: '', GOPATH: '/usr/share/gocode', CGO_ENABLED: '0'}
+  const writer = join(here, '..', '.build', 'big-store')
+  await execa('/usr/lib/go/bin/go', ['build', '-o', writer, '.'], {cwd: join(here, 'big-store'), env: build})
+  await lab.halt(1)
+  const self = lab.data(1, 'raft', 'raft.db')
+  await execa('rm', ['-f', self])
+  const {stdout: last} = await execa(writer, [self, '1024', '1'])
+  await execa('chown', ['--reference', lab.data(1, 'raft'), self])
+  const operator = new Operator(lab, 'root')
+  t.teardown(() => operator.leave())
+  const before = await traffic(lab, 1)
+  const {answer, text} = await operator.json<unknown>('peers', 'list', '--cluster', 'lab')
+  const bytes = (await traffic(lab, 1)) - before
+  t.match(
+    JSON.stringify(answer),
+    new RegExp(`\\b${last}\\b`),
+    `the last index is read: ${text.slice(0, 400)}`,
+  )
+  t.comment(
+    `last index of ${last} entries in 1 GiB: ${Math.round(bytes / 1024)} KiB over the wire (at most 256)`,
+  )
+  t.ok(bytes <= 256 * 1024)
+})
+
+t.test('the recovery of 3 survivors, by quorate, by a careful script and by a playbook', async t => {
+  const lab = await Lab.up({servers: 7, manager: 'systemd'})
+  t.teardown(() => lab.down())
+  // Three of seven are no quorum.
+  const kept = [1, 2, 3]
+  const dead = [4, 5, 6, 7]
+  const ids = kept.map(i => readFileSync(lab.data(i, 'node-id'), 'utf8'))
+  const peers = JSON.stringify(
+    kept.map((i, at) => ({id: ids[at], address: `${lab.address(i)}:8300`, non_voter: false})),
+  )
+  await lab.put(await lab.leader(), [{key: 'bench', value: 'x'}])
+  await lab.kill(...dead)
+  await lab.kill(...kept)
+  await lab.save(...kept)
+  const options = ['-i', lab.ssh.key, '-o', `UserKnownHostsFile=${lab.ssh.knownHosts}`, '-o', 'BatchMode=yes']
+  const outage = async (): Promise<void> => {
+    await lab.restore(...kept)
+    await Promise.all(kept.map(async i => lab.boot(i)))
+    await eventually('three servers up', async () =>
+      Promise.all(kept.map(async i => lab.leaderSeen(i))).then(() => true as const),
+    )
+  }
+  const led = async (run: () => Promise<unknown>): Promise<number> => {
+    await outage()
+    return seconds(async () => {
+      await run()
+      await lab.leader(kept)
+    })
+  }
+  const ours: number[] = []
+  const script: number[] = []
+  const playbook: number[] = []
+  const hosts = kept.map(i => lab.address(i))
+  const dir = join(lab.data(1), '..', '..', 'ansible')
+  mkdirSync(dir, {recursive: true})
+  const lines = hosts.map(host => `${host} ansible_ssh_private_key_file=${lab.ssh.key}`)
+  writeFileSync(join(dir, 'hosts'), `${lines.join('\n')}\n`)
+  for (let round = 0; round < 3; round++) {
+    script.push(
+      await led(async () => {
+        const {exitCode, stderr} = await lab.operator([
+          'bash',
+          join(here, 'recover.sh'),
+          peers,
+          options.join(' '),
+          ...hosts,
+        ])
+        if (exitCode !== 0) throw new Error(stderr)
+      }),
+    )
+    await outage()
+    const operator = new Operator(lab, 'root')
+    const {plan, text} = await planned(operator, ...gone(operator, ...dead))
+    if (plan === undefined) throw new Error(text)
+    const saved = join(operator.home, 'plan.json')
+    await operator.run(
+      'peers',
+      'fix',
+      '--cluster',
+      'lab',
+      ...gone(operator, ...dead),
+      '--dry-run',
+      '--out',
+      saved,
+    )
+    ours.push(
+      await seconds(async () => {
+        const {exitCode, stdout, stderr} = await operator.run('apply', saved, ...consent(plan))
+        if (exitCode !== 0) throw new Error(`${stdout}\n${stderr}`)
+        await lab.leader(kept)
+      }),
+    )
+    operator.leave()
+    playbook.push(
+      await led(async () => {
+        const env = {
+          ANSIBLE_SSH_ARGS: options.slice(2).join(' '),
+          ANSIBLE_PYTHON_INTERPRETER: '/usr/bin/python3',
+          ANSIBLE_HOME: dir,
+        }
+        const play = [
+          'ansible-playbook',
+          '-i',
+          join(dir, 'hosts'),
+          '-e',
+          JSON.stringify({peers}),
+          join(here, 'recover.yaml'),
+        ]
+        const {exitCode, stdout, stderr} = await lab.operator(play, {env})
+        if (exitCode !== 0) throw new Error(`${stdout}\n${stderr}`)
+      }),
+    )
+  }
+  const [a, b, c] = [median(ours), median(script), median(playbook)]
+  t.comment(`recovery of 3: quorate ${a.toFixed(1)} s, script ${b.toFixed(1)} s, playbook ${c.toFixed(1)} s`)
+  t.comment(`ratios: ${(a / b).toFixed(2)} (at most 1.15), ${(a / c).toFixed(2)} (at most 0.5)`)
+  t.ok(a / b <= 1.15, 'quorate beside the script')
+  t.ok(a / c <= 0.5, 'quorate beside the playbook')
+})
