@@ -31,10 +31,11 @@ const READ_BYTES_MAX = 4 * 1024 * 1024 // of one read; a larger one is served in
 
 /**
  * Runs a reader of stores against real files: batches in parallel, files kept open for the whole run, begun anew
- * (and opened anew, since a store can be replaced) with growing pauses while the answer is `changed`.
+ * (and opened anew, since a store can be replaced) with growing pauses while the answer is `changed`. The reader is
+ * told which attempt it is, from 1 on, so that it can ask for less.
  */
 export async function driveStore<T>(
-  makeReader: () => StoreReader<StoreResult<T>>,
+  makeReader: (attempt: number) => StoreReader<StoreResult<T>>,
   files: StoreFiles,
   options: DriveOptions,
 ): Promise<Driven<T>> {
@@ -42,7 +43,7 @@ export async function driveStore<T>(
   let bytesRead = 0
   for (let tries = 1; ; tries++) {
     const run = new StoreRun(files, clock, deadlineMs)
-    const result = await run.drive(makeReader())
+    const result = await run.drive(makeReader(tries))
     bytesRead += run.bytesRead
     const again = result.kind === 'unread' && result.why === 'changed' && tries <= retriesMax
     const pauseMs = PAUSE_MS * 2 ** (tries - 1)

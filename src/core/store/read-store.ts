@@ -39,9 +39,23 @@ export function* detectStore(): StoreReader<StoreKind> {
   throw new StoreFault('absent', 'There is no log store.')
 }
 
-/** Reads the log store of a raft directory, whichever it holds. Never throws for what the world does. */
-export function readStore(options: Partial<ReadStoreOptions> = {}): StoreReader<StoreResult<StoreState>> {
-  return settle(readAny({...DEFAULT_READ_STORE, ...options}))
+const PATIENT_ATTEMPTS = 3
+const LEAST_BYTES = 48 * 1024 // metas, both buckets and the way down to both ends of any log
+
+/**
+ * Reads the log store of a raft directory, whichever it holds. Never throws for what the world does. A store that is
+ * written to all the time is only read if the reading fits between two transactions, so from the fourth attempt on
+ * the search for membership entries gets a smaller and smaller part of the budget.
+ */
+export function readStore(
+  options: Partial<ReadStoreOptions> = {},
+  attempt = 1,
+): StoreReader<StoreResult<StoreState>> {
+  const wanted = {...DEFAULT_READ_STORE, ...options}
+  const late = attempt - PATIENT_ATTEMPTS
+  const share =
+    late <= 0 ? wanted.byteBudget : Math.max(LEAST_BYTES, DEFAULT_READ_STORE.byteBudget / 2 ** late)
+  return settle(readAny({...wanted, byteBudget: Math.min(wanted.byteBudget, share)}))
 }
 
 function* readAny(options: ReadStoreOptions): StoreReader<StoreState> {

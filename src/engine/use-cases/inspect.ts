@@ -66,12 +66,15 @@ export async function inspect(
   const store = toReading(
     (
       await driveStore(
-        () =>
-          readStore({
-            byteBudget: BUDGET_BYTES,
-            tailByteBudget: BUDGET_BYTES,
-            snapshotIndex: deep ? 0 : (newest?.index ?? 0),
-          }),
+        attempt =>
+          readStore(
+            {
+              byteBudget: BUDGET_BYTES,
+              tailByteBudget: BUDGET_BYTES,
+              snapshotIndex: deep ? 0 : (newest?.index ?? 0),
+            },
+            attempt,
+          ),
         files,
         options,
       )
