@@ -196,7 +196,10 @@ function checkContents(evidence: Evidence): Check {
       )
   const denied = evidence.servers.filter(({seen}) => {
     const {contents} = seen.api
-    return contents.kind === 'unread' && (contents.why === 'denied' || contents.why === 'unsupported')
+    return (
+      contents.kind === 'unread' &&
+      (contents.why === 'denied' || contents.why === 'unsupported' || contents.why === 'over-budget')
+    )
   })
   if (denied.length > 0)
     return cluster(
