@@ -79,11 +79,17 @@ export default class Inspect extends BaseCommand<Inspection | undefined> {
 
 /** Writes to stdout and waits until it takes more; false when its reader is gone, as with `| head`. */
 async function writeOut(lines: string): Promise<boolean> {
+  const out = process.stdout
+  if (out.write(lines)) return !out.destroyed
   return new Promise((resolve, reject) => {
-    process.stdout.write(lines, error => {
-      if (error === undefined || error === null) resolve(true)
-      else if ((error as NodeJS.ErrnoException).code === 'EPIPE') resolve(false)
-      else reject(error)
-    })
+    const settle = (end: () => void) => (): void => {
+      out.off('drain', drained).off('close', gone).off('error', failed)
+      end()
+    }
+    const drained = settle(() => resolve(true))
+    const gone = settle(() => resolve(false))
+    const failed = (error: NodeJS.ErrnoException): void =>
+      settle(() => (error.code === 'EPIPE' ? resolve(false) : reject(error)))()
+    out.on('drain', drained).on('close', gone).on('error', failed)
   })
 }
