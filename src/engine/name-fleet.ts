@@ -21,6 +21,8 @@ export interface FleetWords {
 export interface NamedFleet {
   readonly fleet: FleetTarget
   readonly origin: 'arguments' | 'inventory' | 'local'
+  /** Whether the operator or the inventory gave the cluster its name. */
+  readonly clusterNamed: boolean
   /** Arguments that name the same fleet again, for commands we print. */
   readonly invocation: readonly string[]
 }
@@ -160,6 +162,7 @@ export function nameFleet(words: FleetWords, inventory: Inventory | undefined): 
     return {
       fleet: {cluster: cluster.name, product: words.product ?? cluster.product, members},
       origin: 'inventory',
+      clusterNamed: true,
       invocation: ['--cluster', cluster.name],
     }
   }
@@ -180,6 +183,7 @@ export function nameFleet(words: FleetWords, inventory: Inventory | undefined): 
       members: [memberOf('localhost', {...settings, address: '127.0.0.1'}, words.connectTimeoutMs)],
     },
     origin: 'local',
+    clusterNamed: false,
     invocation: [],
   }
 }
@@ -214,6 +218,7 @@ function fromArguments(words: FleetWords, inventory: Inventory | undefined): Nam
       members: [...members.values()],
     },
     origin: 'arguments',
+    clusterNamed: (words.cluster ?? cluster?.name) !== undefined,
     invocation: words.hosts,
   }
 }

@@ -1,0 +1,172 @@
+import {printable, printableBytes} from '../core/text.js'
+import type {HttpAnswer, HttpRequest} from '../ports/http.js'
+import type {HostConnection} from '../ports/transport.js'
+
+type Program = 'curl' | 'wget' | 'nc'
+
+/**
+ * Asks by whatever program the host has. Arguments: seconds, method, scheme, host, port, path, socket path, and
+ * whether there is a secret or a body. Standard input holds, in this order and each closed by a line of its own: the
+ * curl configuration, then the raw request. Tokens travel on standard input only: a command line shows to everybody
+ * on the host. The first line of the answer names the program; exit 69 means that none can do it.
+ */
+const SCRIPT = `
+seconds=$1 method=$2 scheme=$3 host=$4 port=$5 path=$6 socket=$7 private=$8
+config= raw=
+mark='--quorate-end-of-part--'
+while IFS= read -r line && [ "$line" != "$mark" ]; do config="$config$line
+"; done
+while IFS= read -r line && [ "$line" != "$mark" ]; do raw="$raw$line
+"; done
+case $host in *:*) url="$scheme://[$host]:$port$path" ;; *) url="$scheme://$host:$port$path" ;; esac
+if command -v curl >/dev/null 2>&1; then
+  echo curl
+  if [ -n "$socket" ]; then set -- --unix-socket "$socket"; else set --; fi
+  printf '%s' "$config" | curl -sS -i -0 --max-time "$seconds" -X "$method" -K - "$@" "$url"
+  exit $?
+fi
+if [ "$private" = 0 ] && [ "$method" = GET ] && [ -z "$socket" ] && command -v wget >/dev/null 2>&1; then
+  echo wget
+  wget -q -S -O - -T "$seconds" "$url" 2>&1 || [ $? = 8 ]
+  exit $?
+fi
+if [ "$scheme" = http ] && command -v nc >/dev/null 2>&1; then
+  echo nc
+  if [ -n "$socket" ]; then printf '%s' "$raw" | nc -w "$seconds" -U "$socket"
+  else printf '%s' "$raw" | nc -w "$seconds" "$host" "$port"; fi
+  exit $?
+fi
+exit 69
+`
+
+const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+
+function headersOf(request: HttpRequest): Record<string, string> {
+  return {
+    ...(request.headers ?? {}),
+    ...(request.token === undefined ? {} : {'x-consul-token': request.token}),
+  }
+}
+
+function standardInput(request: HttpRequest, body: string): Uint8Array {
+  const headers = Object.entries(headersOf(request))
+  const config = [
+    ...headers.map(([name, value]) => `header = ${quoted(`${name}: ${value}`)}`),
+    ...(request.body === undefined ? [] : [`data-raw = ${quoted(body)}`]),
+  ]
+  const {target} = request
+  const host = target.kind === 'tcp' ? target.host : 'localhost'
+  const raw = [
+    `${request.method} ${request.path} HTTP/1.0\r`,
+    `Host: ${host}\r`,
+    ...headers.map(([name, value]) => `${name}: ${value}\r`),
+    ...(request.body === undefined ? [] : [`Content-Length: ${request.body.length}\r`]),
+    '\r',
+    ...(request.body === undefined ? [] : [body]),
+  ]
+  const mark = '--quorate-end-of-part--'
+  return new TextEncoder().encode([...config, mark, ...raw, mark, ''].join('\n'))
+}
+
+/** Asks through curl, wget or nc on the host. Values with line breaks cannot travel this way and are refused. */
+export async function askThroughProgram(
+  connection: HostConnection,
+  request: HttpRequest,
+): Promise<HttpAnswer> {
+  const {target} = request
+  const body = request.body === undefined ? '' : new TextDecoder().decode(request.body)
+  if ([request.path, body, ...Object.values(headersOf(request))].some(text => /[\r\n\0]/.test(text))) {
+    return {
+      kind: 'failed',
+      why: 'unsupported',
+      detail: 'This question cannot be asked through a program on the host.',
+    }
+  }
+  const result = await connection.run({
+    argv: [
+      'sh',
+      '-c',
+      SCRIPT,
+      'quorate-http',
+      String(Math.max(1, Math.ceil(request.timeoutMs / 1000))),
+      request.method,
+      request.tls === undefined ? 'http' : 'https',
+      target.kind === 'tcp' ? target.host : '',
+      target.kind === 'tcp' ? String(target.port) : '80',
+      request.path,
+      target.kind === 'unix' ? target.path : '',
+      request.token === undefined && request.body === undefined ? '0' : '1',
+    ],
+    stdin: standardInput(request, body),
+    timeoutMs: request.timeoutMs + 2000,
+    maxBytes: request.maxBytes + 65_536,
+    root: target.kind === 'unix',
+  })
+  if (result.kind === 'failed') return {kind: 'failed', why: result.why, detail: result.detail}
+  if (result.code === 69) {
+    return {
+      kind: 'failed',
+      why: 'unsupported',
+      detail: 'The connection does not forward, and the host has no curl, wget or nc that could ask.',
+    }
+  }
+  const end = result.stdout.indexOf(10)
+  const program = new TextDecoder().decode(result.stdout.subarray(0, Math.max(0, end))) as Program
+  const parsed = parseResponse(result.stdout.subarray(end + 1))
+  if (parsed === undefined)
+    return {kind: 'failed', ...failureOf(program, result.code, printableBytes(result.stderr, 200))}
+  const truncated = result.truncated || parsed.body.length > request.maxBytes
+  const kept = parsed.body.subarray(0, request.maxBytes)
+  request.onChunk?.(kept)
+  return {
+    kind: 'answered',
+    status: parsed.status,
+    headers: parsed.headers,
+    body: request.onChunk === undefined ? kept : new Uint8Array(),
+    truncated,
+    through: program,
+  }
+}
+
+/** curl's exit statuses 7 and 28 are a refused connection and a time-out; the others have no better words than its own. */
+function failureOf(
+  program: string,
+  code: number | undefined,
+  words: string,
+): {why: 'refused' | 'timed-out' | 'failed'; detail: string} {
+  const detail = printable(words === '' ? `${program} ended with status ${code ?? '?'}.` : words, 200)
+  if (program === 'curl' && code === 7) return {why: 'refused', detail}
+  if (program === 'curl' && code === 28) return {why: 'timed-out', detail}
+  return {why: program === 'nc' ? 'refused' : 'failed', detail}
+}
+
+/** Status, headers and body of a raw response; `100 Continue` is passed over. wget indents its headers. */
+function parseResponse(
+  bytes: Uint8Array,
+): {status: number; headers: Record<string, string>; body: Uint8Array} | undefined {
+  const decoder = new TextDecoder()
+  let at = 0
+  let status: number | undefined
+  let headers: Record<string, string> = {}
+  while (at < bytes.length) {
+    const end = bytes.indexOf(10, at)
+    if (end === -1) break
+    const line = decoder.decode(bytes.subarray(at, end)).replace(/\r$/, '')
+    const first = /^\s*HTTP\/\d(?:\.\d)? (\d{3})/.exec(line)
+    if (first !== null) {
+      status = Number(first[1])
+      headers = {}
+    } else if (line.trim() === '') {
+      at = end + 1
+      if (status !== undefined && status !== 100) return {status, headers, body: bytes.subarray(at)}
+      continue
+    } else {
+      const header = /^\s*([\w-]+):\s*(.*)$/.exec(line)
+      if (status === undefined) return undefined
+      if (header === null) return {status, headers, body: bytes.subarray(at)}
+      headers[(header[1] ?? '').toLowerCase()] = header[2] ?? ''
+    }
+    at = end + 1
+  }
+  return status === undefined ? undefined : {status, headers, body: bytes.subarray(at)}
+}

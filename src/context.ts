@@ -1,0 +1,144 @@
+// The composition root: the only file that names concrete adapters. All of them are loaded when first needed, so that
+// --help and --version stay light.
+import {createHash} from 'node:crypto'
+import {hostname, userInfo} from 'node:os'
+import type {ProductName} from './core/model/observation.js'
+import type {HostSettings, Inventory} from './core/model/inventory.js'
+import type {NamedFleet} from './engine/name-fleet.js'
+import type {Session} from './engine/session.js'
+import type {FleetFlagValues} from './fleet-flags.js'
+import type {Terminal} from './ui/terminal.js'
+
+/** A session and the way to end it. */
+export interface Opened {
+  readonly session: Session
+  close(): Promise<void>
+}
+
+/** SHA-256 as lower-case hex. */
+export function sha256(data: Uint8Array | string): string {
+  return createHash('sha256').update(data).digest('hex')
+}
+
+function settingsFromFlags(flags: FleetFlagValues): HostSettings {
+  const password = flags['sudo-password-env']
+  const tokenEnv = flags['token-env']
+  const tokenFile = flags['token-file']
+  return {
+    transport: flags.transport as HostSettings['transport'],
+    user: flags.user,
+    port: flags.port,
+    identityFiles: flags.identity,
+    jump: flags.jump,
+    knownHostsFiles: flags['known-hosts'],
+    sudo: flags.sudo,
+    sudoPassword:
+      flags['ask-sudo-password'] === true ? 'ask' : password === undefined ? undefined : {env: password},
+    dataDir: flags['data-dir'],
+    configDir: flags['config-dir'],
+    service: flags.unit === undefined ? undefined : {unit: flags.unit},
+    http: flags.http,
+    token:
+      tokenEnv === undefined ? (tokenFile === undefined ? undefined : {file: tokenFile}) : {env: tokenEnv},
+  }
+}
+
+async function loadInventory(flags: FleetFlagValues): Promise<Inventory | undefined> {
+  const {findInventory, readInventory} = await import('./adapters/inventory-file.js')
+  if (flags.inventory === undefined) {
+    const found = findInventory(process.env, process.cwd())
+    return found === undefined ? undefined : readInventory(found)
+  }
+  const {isAnsibleInventory, readAnsibleInventory} = await import('./adapters/ansible-inventory.js')
+  return (await isAnsibleInventory(flags.inventory))
+    ? readAnsibleInventory(flags.inventory)
+    : readInventory(flags.inventory)
+}
+
+/** Names the fleet that flags and arguments mean, without touching a host. */
+export async function nameFleetFrom(flags: FleetFlagValues, hosts: readonly string[]): Promise<NamedFleet> {
+  const {nameFleet} = await import('./engine/name-fleet.js')
+  const wildcard = hosts.some(host => /[*?]/.test(host))
+  const sshConfigHosts = wildcard
+    ? await (await import('./adapters/ssh-config-hosts.js')).sshConfigHosts()
+    : []
+  return nameFleet(
+    {
+      hosts,
+      cluster: flags.cluster,
+      product: flags.product as ProductName | undefined,
+      settings: settingsFromFlags(flags),
+      connectTimeoutMs: Math.min(flags.timeout, 10) * 1000,
+      sshConfigHosts,
+    },
+    await loadInventory(flags),
+  )
+}
+
+/** Opens a session on the fleet that flags and arguments name. Close it in any case: connections stay open until then. */
+export async function openSession(
+  flags: FleetFlagValues,
+  hosts: readonly string[],
+  terminal: Terminal,
+): Promise<Opened> {
+  const named = await nameFleetFrom(flags, hosts)
+  return openNamedSession(flags, named, terminal)
+}
+
+/** Opens a session on a fleet that is already named, for example by a plan. */
+export async function openNamedSession(
+  flags: FleetFlagValues,
+  named: NamedFleet,
+  terminal: Terminal,
+): Promise<Opened> {
+  const [
+    {Session},
+    {Connections},
+    {makeConnector},
+    {makeHttpClient},
+    {makeSecrets},
+    {systemClock},
+    journal,
+    {makePrompt},
+  ] = await Promise.all([
+    import('./engine/session.js'),
+    import('./engine/connections.js'),
+    import('./adapters/transport/connector.js'),
+    import('./adapters/http.js'),
+    import('./adapters/secrets.js'),
+    import('./adapters/system-clock.js'),
+    import('./adapters/journal-file.js'),
+    import('./ui/prompts.js'),
+  ])
+  const prompt = makePrompt(terminal.canAsk)
+  const connector = makeConnector({
+    ask: terminal.canAsk ? async question => prompt.password(question) : undefined,
+    env: process.env,
+  })
+  const connections = new Connections(connector)
+  const session = new Session(
+    {
+      collect: {
+        connections,
+        http: makeHttpClient(),
+        clock: systemClock,
+        sha256,
+        secrets: makeSecrets(process.env),
+      },
+      options: {parallel: flags.parallel, hostMs: flags.timeout * 1000},
+      discover: flags.discover === true,
+      journal: new journal.JournalFile(journal.journalDirectory(process.env)),
+      prompt,
+      sha256Text: sha256,
+      by: `${userInfo().username}@${hostname()}`,
+    },
+    named,
+  )
+  return {
+    session,
+    close: async () => {
+      await connections.close()
+      await connector.close()
+    },
+  }
+}

@@ -1,0 +1,77 @@
+import {planPeersFix} from '../../core/planning/peers-fix.js'
+import type {FleetObservation} from '../../core/model/observation.js'
+import type {MilderWay, PeersFixIntent, Plan, PlanResult} from '../../core/model/plan.js'
+import {valueOf} from '../../core/model/reading.js'
+import {QuorateError} from '../../errors.js'
+import type {Session} from '../session.js'
+
+/** What planning came to. Refusals are thrown with their code. */
+export type Planned =
+  | {
+      readonly kind: 'plan'
+      readonly plan: Plan
+      readonly milder: readonly MilderWay[]
+      readonly observation: FleetObservation
+    }
+  | {readonly kind: 'nothing-to-do'; readonly why: string; readonly observation: FleetObservation}
+
+/** Told while planning waits, so that nobody stares at a still screen. */
+export type OnWait = (secondsLeft: number) => void
+
+/** Methods that take a cluster for leaderless; a single glance is not enough for that. */
+const leaderless: ReadonlySet<string> = new Set(['recovery-file', 'best-log-alone', 'start'])
+const sampleEveryMs = 2000
+
+/**
+ * Observes and plans. A plan that rests on there being no leader is made only after the cluster stayed leaderless for
+ * longer than an election may take: survivors go on naming a dead leader, or are in the middle of electing one, for
+ * up to 13 s with Consul's defaults.
+ */
+export async function makePlan(session: Session, intent: PeersFixIntent, onWait: OnWait): Promise<Planned> {
+  let observation = await look(session)
+  session.requireServers(observation)
+  let result = plan(session, observation, intent)
+  if (result.kind === 'plan' && leaderless.has(result.plan.method) && someServerRuns(observation)) {
+    const clock = session.deps.collect.clock
+    const untilMs = clock.nowMs() + electionMs(observation)
+    while (clock.nowMs() < untilMs) {
+      onWait(Math.ceil((untilMs - clock.nowMs()) / 1000))
+      await clock.sleep(Math.min(sampleEveryMs, Math.max(0, untilMs - clock.nowMs())))
+      observation = await look(session)
+      result = plan(session, observation, intent)
+      if (result.kind !== 'plan' || !leaderless.has(result.plan.method)) break
+    }
+  }
+  if (result.kind === 'refused') throw new QuorateError(result.code, result.why, {hints: result.hints})
+  if (result.kind === 'nothing-to-do') return {...result, observation}
+  return {...result, observation}
+}
+
+async function look(session: Session): Promise<FleetObservation> {
+  return (await session.observe()).observation
+}
+
+function plan(session: Session, observation: FleetObservation, intent: PeersFixIntent): PlanResult {
+  return planPeersFix(observation, intent, {nowMs: observation.finishedAtMs, sha256: session.deps.sha256Text})
+}
+
+function someServerRuns(observation: FleetObservation): boolean {
+  return observation.servers.some(server => (valueOf(server.processes)?.length ?? 0) > 0)
+}
+
+/**
+ * How long an election may take, in milliseconds. Consul from 0.7 on: heartbeat timeout 1 s times the raft multiplier
+ * (5 unless configured), up to twice that before standing, and the same again for the vote (`DefaultConfig`,
+ * agent/consul/config.go). Up to 0.6 there is no multiplier.
+ */
+export function electionMs(observation: FleetObservation): number {
+  const multipliers = observation.servers.map(
+    server => valueOf(server.config)?.performanceMultiplier ?? defaultMultiplier(valueOf(server.version)),
+  )
+  return 3000 * Math.max(1, ...multipliers)
+}
+
+function defaultMultiplier(version: string | undefined): number {
+  const old = version !== undefined && /^0\.[0-6]\./.test(version)
+  return old ? 1 : 5
+}
