@@ -25,8 +25,10 @@ export function readConfig(
   version: string | undefined,
 ): ProbedConfig {
   const files = probe.files('config.file')
-  const named = probe.text('config.named').trim()
-  const argv = withAbsolutePaths(command)
+  const asked = probe.text('config.asked')
+  const named = asked === '' ? probe.text('config.named').trim() : asked
+  // What the operator names stands in for what the command line names.
+  const argv = asked === '' ? withAbsolutePaths(command) : withoutConfigFlags(command.argv)
   const source = probe.source('config', named.split('\n').join(', ') || 'command line')
   const hidden = firstTrouble(probe)
   if (hidden !== undefined) return {config: unread(hidden.why, source, hidden.detail), encrypt: undefined}
@@ -85,6 +87,13 @@ function withAbsolutePaths(process: Pick<ProbedProcess, 'argv' | 'workingDir'>):
     if (joined !== null) return `${joined[1] ?? ''}${whole(joined[2] ?? '')}`
     return i > 0 && /^--?config-(dir|file)$/.test(process.argv[i - 1] ?? '') ? whole(argument) : argument
   })
+}
+
+function withoutConfigFlags(argv: readonly string[]): readonly string[] {
+  return argv.filter(
+    (argument, i) =>
+      !/^--?config-(dir|file)(=|$)/.test(argument) && !/^--?config-(dir|file)$/.test(argv[i - 1] ?? ''),
+  )
 }
 
 /** The last `encrypt` of the files, where no keyring is on disk yet. */

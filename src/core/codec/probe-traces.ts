@@ -3,7 +3,7 @@ import {printable} from '../text.js'
 import {text} from './probe-frames.js'
 import type {ProbeSections} from './probe-sections.js'
 
-const PLAN_ID = /[A-Za-z0-9][A-Za-z0-9_.-]{2,80}/
+const PLAN_ID = /[A-Za-z0-9][A-Za-z0-9_.-]{0,80}/
 
 /** What earlier runs of quorate left on the host. A file's words are its first printable bytes. */
 export function readTraces(probe: ProbeSections): readonly Trace[] {

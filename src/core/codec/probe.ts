@@ -155,7 +155,8 @@ function readVersion(probe: ProbeSections): Reading<string> {
   const source = probe.source('process', `${executable || 'executable'} version`)
   const version = parseVersionOutput(probe.text('version'))
   if (version !== undefined) return read(version, source)
-  if (executable === '') return unread('absent', source, 'No program of the product was found.')
+  if (executable === '' && probe.find('process') === undefined)
+    return unread('absent', source, 'No program of the product was found.')
   return unread('denied', source, 'The program could not be run, or is not one that root should run.')
 }
 
@@ -314,6 +315,8 @@ function readJournal(known: Known): ServerObservation['journal'] {
   const source = probe.source('journal', manager === 'systemd' ? `journalctl -u ${unit ?? ''}` : 'log file')
   if (section === undefined || section.status === 'cut')
     return unread('failed', source, 'The log did not arrive.')
+  if (section.bytes.length === 0 && manager === 'systemd' && probe.text('uid') !== '0')
+    return unread('denied', source, 'The journal shows plain users nothing of it.')
   if (section.bytes.length === 0)
     return unread(
       'absent',

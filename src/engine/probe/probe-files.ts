@@ -4,8 +4,7 @@
  */
 export const PROBE_FILES = `find_config() {
   count=0
-  if [ "$want_config" ]; then configs=$want_config$nl; fi
-  if [ -z "$configs" ] && [ -z "$main" ]; then
+  if [ -z "$configs$want_config" ] && [ -z "$main" ]; then
     set +f
     for name in $names; do
       for d in "/etc/$name.d" "/etc/$name.d/server" "/etc/$name" "/usr/local/etc/$name.d" "/usr/local/etc/$name" "/opt/$name/config" "/opt/$name/etc"; do
@@ -14,20 +13,28 @@ export const PROBE_FILES = `find_config() {
     done
     set -f
   fi
-  say config.named "$configs"
   config_files=
+  if [ "$want_config" ]; then
+    say config.asked "$want_config"
+    config_source "$want_config"
+    return
+  fi
+  say config.named "$configs"
   IFS=$nl
   for c in $configs; do
     IFS=" 	$nl"
-    if [ -d "$c" ]; then
-      open config.dir; printf '%s' "$c"
-      if [ -r "$c" ] && [ -x "$c" ]; then shut 0; else shut denied; continue; fi
-      set +f
-      for f in "$c"/*; do case $f in *.json | *.hcl) config_file "$f" ;; esac; done
-      set -f
-    else config_file "$c"; fi
+    config_source "$c"
   done
   IFS=" 	$nl"
+}
+config_source() {
+  if [ -d "$1" ]; then
+    open config.dir; printf '%s' "$1"
+    if [ -r "$1" ] && [ -x "$1" ]; then shut 0; else shut denied; return; fi
+    set +f
+    for f in "$1"/*; do case $f in *.json | *.hcl) config_file "$f" ;; esac; done
+    set -f
+  else config_file "$1"; fi
 }
 config_file() {
   count=$((count + 1))

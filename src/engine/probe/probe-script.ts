@@ -101,7 +101,7 @@ host_facts() {
 }
 # Candidates are found by what stands on their command line; which of them is the product is judged by the reader.
 find_processes() {
-  pids= main=
+  pids= main= main_args= main_wd= main_exe=
   set +f
   found=$(limited 5 grep -ls -e "\${names%% *}" -e "\${names##* }" -e data-dir -e config-dir -e config-file /proc/[0-9]*/cmdline 2>/dev/null)
   for f in $found; do candidate "$f"; done
@@ -277,7 +277,11 @@ more() {
 }
 # Only a program that belongs to us is run: as root nothing that a service's user could have replaced.
 executable() {
-  if [ "$main" ]; then binary=/proc/$main/exe
+  if [ "$main_exe" ]; then binary=/proc/$main/exe
+  elif [ "$main" ]; then
+    # Whose process it is may hide its program from us, but not the name it was called by.
+    case $main_args in /*) main_exe=\${main_args%%$nl*} ;; esac
+    binary=$main_exe
   else
     binary=$exec_path
     [ -x "$binary" ] || binary=$(command -v "\${names%% *}" 2>/dev/null)
