@@ -1,8 +1,8 @@
 import type {Configuration, Server} from '../model/configuration.js'
 import {voters} from '../model/configuration.js'
-import type {FleetObservation, Member} from '../model/observation.js'
+import type {FleetObservation, Member, ProductName, ServerObservation} from '../model/observation.js'
 import {faultTolerance, quorumSize} from '../model/quorum.js'
-import {valueOf} from '../model/reading.js'
+import {read, valueOf} from '../model/reading.js'
 import type {LeaderFacts} from './leader.js'
 import {leaderFacts} from './leader.js'
 import type {PeerSetFacts} from './peer-set.js'
@@ -95,9 +95,18 @@ export function countVoters(list: readonly VoterFacts[]): Arithmetic {
   }
 }
 
+/** A server whose product was not read is of the fleet's product: that is what it was asked for as. */
+function withProduct(server: ServerObservation, product: ProductName): ServerObservation {
+  if (server.product.kind === 'read') return server
+  return {
+    ...server,
+    product: read(product, {host: server.host, via: 'inventory', what: 'product of the cluster'}),
+  }
+}
+
 /** Puts an observation together for the rules. */
 export function clusterFacts(fleet: FleetObservation, context: DiagnosisContext): ClusterFacts {
-  const servers = fleet.servers.map(serverFacts)
+  const servers = fleet.servers.map(server => serverFacts(withProduct(server, fleet.product)))
   const leader = leaderFacts(servers)
   const peerSet = bestPeerSet(servers, leader)
   const list = peerSet === undefined ? [] : voterFacts(servers, peerSet.configuration)

@@ -83,6 +83,9 @@ export function bestPeerSet(servers: readonly ServerFacts[], leader: LeaderFacts
   const agreeing = groups.filter(agreed)
   const [only] = agreeing
   if (only !== undefined && agreeing.length === 1) return {...only, basis: 'agreed'}
+  // Where sets differ and a log was not read, the best log is not known.
+  const ranked = groups.every(group => group.believers.some(server => server.end !== undefined))
+  if (groups.length > 1 && !ranked) return undefined
   const best = [...groups].sort(compareGroups)[0]
   if (best === undefined) return undefined
   return {...best, basis: groups.length === 1 ? 'only' : 'best-log'}

@@ -5,7 +5,7 @@ import type {Finding} from '../../model/finding.js'
 import {valueOf} from '../../model/reading.js'
 import {quorateCommand} from '../commands.js'
 import type {ClusterFacts} from '../facts.js'
-import {findServer, peerName} from '../facts.js'
+import {findServer, gossipViews, peerName} from '../facts.js'
 import {
   evidenceOf,
   journalMatches,
@@ -33,7 +33,13 @@ export function staleAddress(facts: ClusterFacts): readonly Finding[] {
     const own = found.server.ownAddresses
     const at = parseHostPort(peer.address)
     if (own === undefined || at === undefined || own.has(at.host)) return []
-    return [{peer, server: found.server}]
+    // Behind a translation a server is known by an address of no interface; only its settings or gossip tell.
+    const gossiped = gossipViews(facts)
+      .flatMap(view => view.members)
+      .find(member => member.id === peer.id)?.address
+    const known =
+      found.server.server.config.kind === 'read' || (gossiped !== undefined && gossiped !== at.host)
+    return known ? [{peer, server: found.server}] : []
   })
   const findings = moved.map(({peer, server}) =>
     makeFinding({

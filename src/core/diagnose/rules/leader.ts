@@ -92,7 +92,9 @@ function runaways(facts: ClusterFacts): Runaway[] {
   if (lastTerms.length === 0) return []
   const from = Math.max(...lastTerms)
   return facts.servers.flatMap(server =>
-    server.term !== undefined && server.term - from > TERM_LEAD_MAX ? [{server, from, to: server.term}] : [],
+    server.end !== undefined && server.term !== undefined && server.term - from > TERM_LEAD_MAX
+      ? [{server, from, to: server.term}]
+      : [],
   )
 }
 

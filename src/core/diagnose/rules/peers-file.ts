@@ -18,6 +18,7 @@ import {
   serversOf,
 } from '../findings.js'
 import type {ServerFacts} from '../server-facts.js'
+import {isAddressId} from '../server-facts.js'
 
 /** A server that has a peers.json, and the file. */
 interface Holder {
@@ -50,18 +51,21 @@ const isDialectText = (text: string): boolean =>
   )
 const isPermissionText = (text: string): boolean => /permission denied/.test(text)
 
-/** The dialect a server reads, as far as its version and settings tell. */
+/** The dialect a server reads, as far as its version, settings and peer set tell. */
 function expectedDialect(server: ServerFacts): 'list' | 'objects' | undefined {
   const product = valueOf(server.server.product)
   if (product === undefined) return undefined
+  const version = valueOf(server.server.version)
   const config = valueOf(server.server.config)
   const spoken = valueOf(server.server.api.self)?.raft?.protocolVersion
-  const dialect = dialectFor({
-    product,
-    version: valueOf(server.server.version),
-    raftProtocol: config?.raftProtocol ?? spoken,
-  })
-  return dialect === 'live-list' ? 'list' : dialect
+  const by = (raftProtocol: number | undefined): 'list' | 'objects' | undefined => {
+    const dialect = dialectFor({product, version, raftProtocol})
+    return dialect === 'live-list' ? 'list' : dialect
+  }
+  if (config !== undefined || spoken !== undefined) return by(config?.raftProtocol ?? spoken)
+  if (by(2) === by(3)) return by(3)
+  // Ids of their own in the peer set were given by protocol 3; addresses may be left from before an upgrade.
+  return server.believed?.servers.some(peer => !isAddressId(peer.id)) === true ? 'objects' : undefined
 }
 
 /** DIALECT_MISMATCH: a peers.json in the dialect of another Raft protocol. */

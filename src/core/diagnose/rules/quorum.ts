@@ -231,12 +231,11 @@ export function noLeader(facts: ClusterFacts): readonly Finding[] {
 export function onlyNonvoters(facts: ClusterFacts): readonly Finding[] {
   const set = facts.peerSet?.configuration
   if (set === undefined || facts.leader.exists === 'yes') return []
-  if (
-    facts.voters.some(
-      voter => voter.state !== 'stopped' && voter.state !== 'blank' && voter.state !== 'unseen',
-    )
+  const mayVote = facts.voters.some(
+    ({state, server}) =>
+      state === 'up' || state === 'startable' || (state === 'stopped' && server?.startable === 'unknown'),
   )
-    return []
+  if (mayVote) return []
   const nonvoters = set.servers.filter(peer => peer.suffrage === 'nonvoter')
   const there = facts.servers.filter(
     server =>

@@ -33,8 +33,7 @@ function leaveTrap(
   const leavesOnInterrupt = server.legacy
     ? config?.skipLeaveOnInterrupt !== true
     : config?.skipLeaveOnInterrupt === false
-  const known = server.legacy || config !== undefined
-  if (interrupts && known && leavesOnInterrupt)
+  if (interrupts && config !== undefined && leavesOnInterrupt)
     return 'its service manager stops it with SIGINT, which makes it leave'
   if (!interrupts && config?.leaveOnTerminate === true) return 'leave_on_terminate is set'
   return undefined

@@ -271,7 +271,10 @@ export function rejoinAge(facts: ClusterFacts): readonly Finding[] {
     if (seenUnix === undefined) return lines.length === 0 ? [] : [rejoinRefused(server, lines)]
     if (server.running === 'yes') return []
     if (atLeast(valueOf(server.server.version), '1.15.0') === false) return []
-    const limitMs = valueOf(server.server.config)?.rejoinAgeMaxMs ?? REJOIN_AGE_DEFAULT_MS
+    const config = valueOf(server.server.config)
+    // Without its settings the limit is not known.
+    if (config === undefined && lines.length === 0) return []
+    const limitMs = config?.rejoinAgeMaxMs ?? REJOIN_AGE_DEFAULT_MS
     const hostNowMs = facts.context.nowMs + (valueOf(server.server.clockOffsetMs) ?? 0)
     const ageMs = hostNowMs - seenUnix * 1000
     if (ageMs <= limitMs && ageMs >= -DAY_MS && lines.length === 0) return []

@@ -206,9 +206,7 @@ export function diskFull(facts: ClusterFacts): readonly Finding[] {
       disk !== undefined && (disk.readOnly || disk.freeBytes < FREE_MIN_BYTES || disk.freeInodes === 0)
     const tight = disk?.raftBytes !== undefined && disk.freeBytes < 2 * disk.raftBytes
     // What the journal says is history once the server runs and there is room.
-    const lines = told.filter(
-      found => found.server === server && (full || disk === undefined || server.running === 'no'),
-    )
+    const lines = told.filter(found => found.server === server && (full || server.running !== 'yes'))
     if (!full && !tight && lines.length === 0) return []
     const grave = full || lines.length > 0
     const what = diskWords(disk, full || tight)

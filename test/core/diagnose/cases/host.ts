@@ -121,7 +121,7 @@ export const hostCases = {
       'objects for Raft protocol 3': stopped(waiting(objects)),
       'strings where protocol 2 is configured': [
         stoppedConsul('a', {
-          configuration: abc,
+          configuration: oldPeerSet(['a', 'b', 'c'], 1),
           facts: {peersFile: list, config: configOf('a', {raftProtocol: 2})},
         }),
       ],
