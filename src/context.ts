@@ -20,6 +20,11 @@ export function sha256(data: Uint8Array | string): string {
   return createHash('sha256').update(data).digest('hex')
 }
 
+/** oclif gives a plain text where a flag that may be repeated was set by its environment variable. */
+function listed(value: readonly string[] | string | undefined): readonly string[] | undefined {
+  return typeof value === 'string' ? value.split(',').filter(one => one !== '') : value
+}
+
 function settingsFromFlags(flags: FleetFlagValues): HostSettings {
   const password = flags['sudo-password-env']
   const tokenEnv = flags['token-env']
@@ -28,9 +33,9 @@ function settingsFromFlags(flags: FleetFlagValues): HostSettings {
     transport: flags.transport as HostSettings['transport'],
     user: flags.user,
     port: flags.port,
-    identityFiles: flags.identity,
-    jump: flags.jump,
-    knownHostsFiles: flags['known-hosts'],
+    identityFiles: listed(flags.identity),
+    jump: listed(flags.jump),
+    knownHostsFiles: listed(flags['known-hosts']),
     sudo: flags.sudo,
     sudoPassword:
       flags['ask-sudo-password'] === true ? 'ask' : password === undefined ? undefined : {env: password},
