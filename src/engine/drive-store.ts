@@ -10,6 +10,7 @@ export interface StoreFiles {
   list(directory: string): Promise<readonly StoreEntry[]>
 }
 
+/** How long and how often a reader is driven. */
 export interface DriveOptions {
   readonly clock: Clock
   /** When to give up, by the clock; the reader then ends with `timed-out`. */

@@ -5,11 +5,14 @@ import type {SparseBytes} from './sparse-bytes.js'
  * Pages of BoltDB and bbolt (bolt/page.go): a 16-byte header, a table of 16-byte elements, then keys and values.
  * The position in an element counts from that element.
  */
+
+/** Bytes of a page header. */
 export const PAGE_HEADER_BYTES = 16
 const ELEMENT_BYTES = 16
 const BRANCH = 0x01
 const LEAF = 0x02
 
+/** What a page says of itself. */
 export interface PageHeader {
   readonly id: number
   readonly kind: 'branch' | 'leaf' | 'other'
@@ -26,6 +29,7 @@ export interface LeafElement {
   readonly valueAt: number
   readonly valueLength: number
 }
+/** A child of a branch page and where its first key lies. */
 export interface BranchElement {
   readonly keyAt: number
   readonly keyLength: number

@@ -118,11 +118,13 @@ export interface LogSlot {
   readonly at: number
   readonly length: number
 }
+/** A leaf of the log's tree. */
 export interface LogLeaf {
   readonly kind: 'leaf'
   readonly id: number
   readonly slots: readonly LogSlot[]
 }
+/** A node of the log's tree. */
 export type LogNode = LogBranch | LogLeaf
 
 const KEY_BYTES = 8

@@ -8,6 +8,7 @@ import {corrupt} from './requests.js'
 
 /** The kinds of log entries by number (`LogType` in hashicorp/raft, log.go). */
 export const ENTRY_TYPES = ['command', 'noop', 'add-peer', 'remove-peer', 'barrier', 'configuration'] as const
+/** The kind of a log entry. */
 export type EntryType = (typeof ENTRY_TYPES)[number]
 
 /** An instant as the stores keep it. */

@@ -15,6 +15,7 @@ export interface LogRecord {
   readonly appendedAt: StoredTime | undefined
 }
 
+/** Which entries a scan gives, and how much it checks. */
 export interface ScanOptions {
   /** Only entries from this index on. */
   readonly from: number

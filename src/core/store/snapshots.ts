@@ -28,6 +28,7 @@ export interface ParsedSnapshotMeta {
   readonly crc: Halves | undefined
 }
 
+/** How snapshots are read. */
 export interface ReadSnapshotsOptions {
   /** Check size and CRC of every state.bin, which reads all of it. */
   readonly deep: boolean

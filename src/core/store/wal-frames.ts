@@ -9,12 +9,16 @@ import type {StoreIo, StoreReader} from './requests.js'
  * Frames of raft-wal segment files (hashicorp/raft-wal, segment/format.go): an 8-byte header (type, three zero bytes,
  * length or checksum), payload, padding to 8. Everything is little-endian.
  */
+
+/** Bytes of the header of a segment file. */
 export const FILE_HEADER_BYTES = 32
+/** Bytes of the header of a frame. */
 export const FRAME_HEADER_BYTES = 8
 const MAGIC = 0x58eb6b0d
 const PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
 const CHUNK_BYTES = 256 * 1024
 
+/** A frame of a segment file; `next` is where the one behind it begins. */
 export type Frame =
   | {readonly kind: 'end'}
   | {readonly kind: 'entry' | 'index'; readonly length: number; readonly next: number}

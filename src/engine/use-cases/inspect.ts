@@ -26,6 +26,7 @@ export interface RaftDirectory {
   readonly consul: boolean
 }
 
+/** What the operator asked of `inspect`. */
 export interface InspectIntent {
   /** Check every page of the log, every checksum of segments and snapshots. */
   readonly deep: boolean
