@@ -138,8 +138,12 @@ export function publicKey(privateKey: string): string {
   return readFileSync(`${privateKey}.pub`, 'utf8').split(' ').slice(0, 2).join(' ').trim()
 }
 
-/** Ends a process; one that is gone is no problem. */
+/**
+ * Ends one process; one that is gone is no problem. Zero and negative numbers name groups, or every process of the
+ * machine, and are refused.
+ */
 export function kill(pid: number): void {
+  if (!Number.isInteger(pid) || pid <= 1) throw new Error(`${pid} is not the id of a process to end`)
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {

@@ -44,7 +44,8 @@ export function spawnLocally(argv: readonly string[], env: Readonly<Record<strin
 }
 
 function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return
+  // A group id of 1 would mean every process of the machine
+  if (pid === undefined || pid <= 1) return
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {
