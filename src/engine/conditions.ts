@@ -68,7 +68,7 @@ export async function checkCondition(
             why: `${host}: ${holder.note}`,
           }
         const {value} = holder
-        if (value?.plan === plan.id && value.by === by) return holds
+        if (value?.plan === (plan.of ?? plan.id) && value.by === by) return holds
         const whose = value === undefined ? 'nobody holds it' : `${value.by} holds it for plan ${value.plan}`
         return {holds: false, kind: 'false', why: `${host}: the lock is not ours: ${whose}`}
       })

@@ -1,6 +1,7 @@
 import type {Configuration} from '../core/model/configuration.js'
 import type {LogEnd} from '../core/model/ids.js'
 import type {PlanHost} from '../core/model/plan.js'
+import type {HostConnection} from './transport.js'
 
 /**
  * Why an act was not done. `lost`: the connection broke and nobody knows whether it was. `barrier`: a server that
@@ -107,3 +108,15 @@ export type HostQuestions = Pick<
 
 /** Reaches a host of a plan; a host that cannot be reached is an answer, not an exception. */
 export type ActionsFor = (host: PlanHost) => Promise<Answer<HostActions>>
+
+/** What the acts on one host are made of, besides what the machine that runs quorate adds. */
+export interface HostActionsOrder {
+  readonly connection: HostConnection
+  readonly host: PlanHost
+  /** The plan and who applies it, as locks and holds name them. */
+  readonly holder: LockHolder
+  readonly questions: HostQuestions
+}
+
+/** Makes the acts for a host; undefined where no service manager of the plan's kind is known. */
+export type HostActionsMaker = (order: HostActionsOrder) => HostActions | undefined

@@ -1,0 +1,158 @@
+import type {FleetObservation, ServerObservation} from '../core/model/observation.js'
+import type {Plan} from '../core/model/plan.js'
+import type {ApplyEvent} from '../core/model/progress.js'
+import {read, valueOf} from '../core/model/reading.js'
+import type {WriteTrial} from '../core/verifying/expectation.js'
+import type {ActionsFor, HostActionsMaker} from '../ports/host-actions.js'
+import type {ApplyDeps} from './apply.js'
+import {collectFleet} from './collect.js'
+import {readContents} from './consul-contents.js'
+import {makeHostQuestions, tryWrite} from './host-questions.js'
+import type {ObservedHost} from './observe-host.js'
+import type {Session} from './session.js'
+import {verifyTimes, verifyUntil} from './verify.js'
+import type {VerifyTimes} from './verify.js'
+
+/** What applying a plan is given besides the session. */
+export interface PlanSessionOptions {
+  readonly makeActions: HostActionsMaker
+  readonly progress: (event: ApplyEvent) => void
+  /** True after the first Ctrl-C. */
+  readonly stopRequested: () => boolean
+  readonly times?: Partial<VerifyTimes>
+}
+
+/** A session seen from a plan: its hosts only, reached through the session's connections. */
+export class PlanSession {
+  readonly #session: Session
+  readonly #plan: Plan
+  readonly #hosts = new Map<string, ObservedHost>()
+
+  constructor(session: Session, plan: Plan) {
+    this.#session = session
+    this.#plan = plan
+  }
+
+  /** Observes the plan's hosts, the dead ones included: one that answers is news. */
+  async observeAll(): Promise<FleetObservation> {
+    const {observation, hosts} = await this.#session.observe()
+    for (const host of hosts) this.#hosts.set(host.server.host, host)
+    return observation
+  }
+
+  /**
+   * Observes the hosts that take part, contents included. Hosts declared dead are left out: waiting for them to
+   * answer would make each sample as long as a connection's time limit.
+   */
+  async observeForVerify(): Promise<FleetObservation> {
+    const names = this.#plan.hosts.filter(host => host.role !== 'dead').map(host => host.host)
+    const {observation, hosts} = await this.#collect(names)
+    const servers = await Promise.all(hosts.map(withContents))
+    return {...observation, servers}
+  }
+
+  /** Tries to write through a server that knows a leader. */
+  async tryWrite(): Promise<WriteTrial> {
+    const atMs = this.#session.deps.collect.clock.nowMs()
+    const asked = [...this.#hosts.values()].find(
+      host => host.api !== undefined && (valueOf(host.server.api.leader) ?? '') !== '',
+    )
+    if (asked?.api === undefined) return {atMs, result: 'failed', note: 'no server knows a leader'}
+    return await tryWrite(asked.api, this.#plan.of ?? this.#plan.id)
+  }
+
+  /** The executor's view of the world. */
+  applyDeps(options: PlanSessionOptions): ApplyDeps {
+    const {collect, journal, by} = this.#session.deps
+    return {
+      clock: collect.clock,
+      journal,
+      by,
+      actionsFor: this.#actionsFor(options.makeActions),
+      verify: async (plan, rejoined, withinMs, onMissing) =>
+        await verifyUntil(this.#verifyDeps(), plan, {
+          ...verifyTimes,
+          ...options.times,
+          withinMs,
+          rejoined,
+          onVerdict: (_, missing) => onMissing(missing),
+        }),
+      progress: options.progress,
+      stopRequested: options.stopRequested,
+    }
+  }
+
+  #verifyDeps() {
+    return {
+      clock: this.#session.deps.collect.clock,
+      observe: () => this.observeForVerify(),
+      tryWrite: () => this.tryWrite(),
+    }
+  }
+
+  /** Verification by itself, for `quorate verify`. */
+  async verify(
+    rejoined: ReadonlySet<string>,
+    times: Partial<VerifyTimes> & {readonly startedAtMs?: number},
+    onMissing: (missing: readonly string[]) => void,
+  ) {
+    return await verifyUntil(this.#verifyDeps(), this.#plan, {
+      ...verifyTimes,
+      ...times,
+      rejoined,
+      onVerdict: (_, missing) => onMissing(missing),
+    })
+  }
+
+  #actionsFor(makeActions: HostActionsMaker): ActionsFor {
+    return async host => {
+      let known = this.#hosts.get(host.host)
+      if (known?.connection === undefined) {
+        await this.#collect([host.host])
+        known = this.#hosts.get(host.host)
+      }
+      if (known?.connection === undefined)
+        return {ok: false, failure: 'lost', note: whyUnreached(known?.server)}
+      const questions = makeHostQuestions({
+        seen: known.server,
+        api: known.api,
+        observeAgain: async () => {
+          const {observation} = await this.#collect([host.host])
+          return observation.servers[0] ?? (known as ObservedHost).server
+        },
+      })
+      const holder = {plan: this.#plan.of ?? this.#plan.id, by: this.#session.deps.by}
+      const actions = makeActions({connection: known.connection, host, holder, questions})
+      if (actions !== undefined) return {ok: true, value: actions}
+      return {ok: false, failure: 'failed', note: 'nothing is known that starts and stops its server'}
+    }
+  }
+
+  async #collect(names: readonly string[]) {
+    const {fleet, deps} = this.#session
+    const members = fleet.members.filter(member => names.includes(member.target.host))
+    const collected = await collectFleet(
+      deps.collect,
+      {...fleet, members},
+      {...deps.options, compareHistories: false},
+    )
+    for (const host of collected.hosts) this.#hosts.set(host.server.host, host)
+    return collected
+  }
+}
+
+function whyUnreached(server: ServerObservation | undefined): string {
+  if (server === undefined) return 'it is not among the hosts of this command'
+  return server.reached.kind === 'unread'
+    ? `no connection (${server.reached.why})`
+    : 'the connection was lost'
+}
+
+async function withContents(host: ObservedHost): Promise<ServerObservation> {
+  const {server, api} = host
+  if (api === undefined || (valueOf(server.api.leader) ?? '') === '') return server
+  const contents = await readContents(api)
+  // Between two samples the applied index may move; what a busy server holds is compared at the next one.
+  const kept = contents.kind === 'read' ? read(contents.value, contents.source) : contents
+  return {...server, api: {...server.api, contents: kept}}
+}

@@ -1,0 +1,59 @@
+import type {Plan} from '../../core/model/plan.js'
+import type {Verdict} from '../../core/model/verdict.js'
+import {QuorateError} from '../../errors.js'
+import {JournalWriter} from '../journal-writer.js'
+import {PlanSession} from '../plan-session.js'
+import type {Session} from '../session.js'
+import type {VerifyTimes} from '../verify.js'
+import {historyOf} from './history.js'
+
+/** A verdict on a plan. */
+export interface Verified {
+  readonly plan: Plan
+  readonly verdict: Verdict
+}
+
+/** Which plan a command means that was given no id: the newest of this cluster. Throws PLAN_UNKNOWN. */
+export async function newestPlan(session: Session): Promise<string> {
+  const {cluster} = session.fleet
+  const plans = await session.deps.journal.list()
+  for (const {id, cluster: of} of plans) {
+    if (of !== cluster && session.named.origin !== 'local') continue
+    if ((await session.deps.journal.loadPlan(id))?.of === undefined) return id
+  }
+  throw new QuorateError('PLAN_UNKNOWN', `No plan for ${cluster} was applied from this machine.`, {
+    hints: ['quorate history', 'quorate doctor'],
+  })
+}
+
+/** Samples the cluster of a plan that was applied and judges whether it is as planned. Changes nothing but a test key. */
+export async function verify(
+  session: Session,
+  id: string,
+  options: {
+    readonly times: Partial<VerifyTimes>
+    readonly onMissing: (missing: readonly string[]) => void
+  },
+): Promise<Verified> {
+  const {plan, entries, progress} = await historyOf(session.deps.journal, id)
+  const planSession = new PlanSession(session, plan)
+  const steps = plan.phases.flatMap(phase => phase.steps)
+  const started = steps.filter(step => step.action.do === 'start-service' && progress.done.has(step.id))
+  const startedIds = new Set(started.map(step => step.id))
+  const startedAtMs = entries
+    .filter(entry => entry.type === 'done' && startedIds.has(entry.step))
+    .map(entry => entry.atMs)
+    .at(-1)
+  const verdict = await planSession.verify(
+    new Set(started.map(step => step.host)),
+    {...options.times, ...(startedAtMs === undefined ? {} : {startedAtMs})},
+    options.onMissing,
+  )
+  const over = progress.outcome === 'unverified' || progress.outcome === 'verify-failed'
+  if (over && verdict.verdict === 'verified') {
+    const {journal, collect} = session.deps
+    const writer = await JournalWriter.open(journal, collect.clock, id, '')
+    await writer.append({type: 'finished', outcome: 'verified'})
+  }
+  return {plan, verdict}
+}
