@@ -52,7 +52,7 @@ export function planRecovery(
   if (isRefusal(history)) return history
   const best = rankSurvivors(history.members)
   const before = peerSetBefore(best.map(one => one.candidate))
-  if (before === undefined) return peerSetUnknown(best)
+  if (before === undefined) return peerSetUnknown(situation, best)
   const scoped = withPeers({...situation, peers: []}, scopeOf(before))
   const decision = decide(scoped, before, intent, history)
   if (isRefusal(decision)) return decision
@@ -64,8 +64,11 @@ const scopeOf = (before: PeerSetBefore): readonly Server[] => [
   ...(before.agreed ? [] : before.others.flatMap(set => set.servers)),
 ]
 
-function peerSetUnknown(ranked: readonly Ranked[]): Refusal {
+function peerSetUnknown(situation: Situation, ranked: readonly Ranked[]): Refusal {
   const best = ranked[0]
+  const unread = situation.candidates.find(one => one.reached && !one.blank && one.end === undefined)
+  const refusal = best === undefined && unread !== undefined ? checkWritable(unread) : undefined
+  if (refusal !== undefined) return refusal
   if (best === undefined)
     return refuse('NO_SURVIVOR', 'No server that was reached holds a log.', ['quorate doctor'])
   const why = best.candidate.disk.problems.join(' ')
