@@ -8,40 +8,44 @@ export type Reached = Awaited<ReturnType<Connector['connect']>>
  * a host that could not be reached, or whose connection was given up, is tried anew when it is next asked for.
  */
 export class Connections {
-  private readonly open = new Map<string, Promise<Reached>>()
+  private readonly opening = new Map<string, Promise<Reached>>()
+  private readonly ready = new Map<string, HostConnection>()
   constructor(private readonly connector: Connector) {}
 
   /** The connection to a host, opened when there is none yet. */
   async reach(target: HostTarget): Promise<Reached> {
-    const known = this.open.get(target.host)
+    const known = this.opening.get(target.host)
     if (known !== undefined) return known
     const opening = this.connector.connect(target)
-    this.open.set(target.host, opening)
+    this.opening.set(target.host, opening)
     const reached = await opening
-    if (reached.kind === 'unread' && this.open.get(target.host) === opening) this.open.delete(target.host)
+    const isOurs = this.opening.get(target.host) === opening
+    if (reached.kind === 'unread') {
+      if (isOurs) this.opening.delete(target.host)
+    } else if (isOurs) this.ready.set(target.host, reached.connection)
+    // It was given up while it was opened.
+    else await closeQuietly(reached.connection)
     return reached
   }
 
   /** Closes the connection to a host and forgets it: after it was lost, or when it no longer answers. */
   async drop(host: string): Promise<void> {
-    const known = this.open.get(host)
-    this.open.delete(host)
-    await known?.then(closeQuietly)
+    const connection = this.ready.get(host)
+    this.opening.delete(host)
+    this.ready.delete(host)
+    if (connection !== undefined) await closeQuietly(connection)
   }
 
-  /** Closes all connections. */
+  /** Closes all connections. Does not wait for one that is still being opened; that is closed when it stands. */
   async close(): Promise<void> {
-    const all = [...this.open.values()]
-    this.open.clear()
-    await Promise.all(all.map(async opening => closeQuietly(await opening)))
+    const all = [...this.ready.values()]
+    this.ready.clear()
+    this.opening.clear()
+    await Promise.all(all.map(closeQuietly))
   }
-}
-
-async function closeQuietly(reached: Reached): Promise<void> {
-  if (reached.kind === 'connected') await settle(reached.connection)
 }
 
 /** A connection that breaks while it is closed is closed as well. */
-async function settle(connection: HostConnection): Promise<void> {
+async function closeQuietly(connection: HostConnection): Promise<void> {
   await Promise.allSettled([connection.close()])
 }

@@ -204,7 +204,9 @@ class HostObserver {
     const {host} = this.member.target
     const {api} = this.known
     const {processes} = probe.facts
-    const nobody = processes.kind === 'read' && processes.value.length === 0
+    // An address that the operator gave is asked in any case: the server may run where /proc does not show it.
+    const nobody =
+      this.member.overrides.http === undefined && processes.kind === 'read' && processes.value.length === 0
     const answers =
       api === undefined
         ? unreadApi(host, {why: 'unsupported', detail: `The API of ${this.fleet.product} is not asked.`})
