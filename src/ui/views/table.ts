@@ -1,4 +1,5 @@
-import {displayWidth, padLeft, padRight, truncate} from './text.js'
+import Table from 'cli-table3'
+import {displayWidth} from './text.js'
 
 /** A column of a table. */
 export interface Column {
@@ -19,6 +20,25 @@ export interface TableOptions {
 }
 
 const gap = '  '
+
+/** Every border blank: cli-table3 leaves out the lines that come to nothing. */
+const noBorders = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: gap,
+}
 
 function totalWidth(widths: readonly number[], shown: readonly number[], indent: number): number {
   return (
@@ -62,25 +82,27 @@ export function renderTable(
   const width = options.width ?? Number.POSITIVE_INFINITY
   const shown = chooseColumns(columns, widths, {width, indent})
   const excess = totalWidth(widths, shown, indent) - width
+  let cut: number | undefined
   if (excess > 0) {
     const widest = shown.reduce((a, b) => ((widths[b] ?? 0) > (widths[a] ?? 0) ? b : a), shown[0] ?? 0)
     widths[widest] = Math.max(4, (widths[widest] ?? 0) - excess)
+    cut = widest
   }
-  const cutMark = options.cutMark ?? '…'
-  const line = (cells: readonly string[]): string =>
-    (
-      ' '.repeat(indent) +
-      shown
-        .map(index => {
-          const text = cell(cells, index)
-          const columnWidth = widths[index] ?? 0
-          const fitted = displayWidth(text) > columnWidth ? truncate(text, columnWidth, cutMark) : text
-          return columns[index]?.align === 'right'
-            ? padLeft(fitted, columnWidth)
-            : padRight(fitted, columnWidth)
-        })
-        .join(gap)
-    ).trimEnd()
-  const header = line(columns.map(column => column.header.toUpperCase()))
-  return [options.paintHeader === undefined ? header : options.paintHeader(header), ...rows.map(line)]
+  const table = new Table({
+    chars: noBorders,
+    style: {head: [], border: [], 'padding-left': 0, 'padding-right': 0},
+    // Only the column that is cut is told its width: the others fit their widest cell
+    colWidths: shown.map(index => (index === cut ? (widths[index] ?? null) : null)),
+    colAligns: shown.map(index => columns[index]?.align ?? 'left'),
+    truncate: options.cutMark ?? '…',
+  })
+  table.push(
+    shown.map(index => (columns[index]?.header ?? '').toUpperCase()),
+    ...rows.map(row => shown.map(index => cell(row, index))),
+  )
+  const [header = '', ...lines] = table
+    .toString()
+    .split('\n')
+    .map(line => (' '.repeat(indent) + line).trimEnd())
+  return [options.paintHeader === undefined ? header : options.paintHeader(header), ...lines]
 }
