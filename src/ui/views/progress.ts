@@ -1,0 +1,196 @@
+import type {Plan, Step} from '../../core/model/plan.js'
+import type {ApplyEvent, ApplyOutcome, HostsLeft, StopCode} from '../../core/model/progress.js'
+import {printable} from '../../core/text.js'
+import {displayWidth, formatDuration, padLeft, padRight, truncate, wrap} from './text.js'
+import {mark} from './theme.js'
+import type {Theme} from './theme.js'
+
+export interface ProgressLayout {
+  readonly theme: Theme
+  readonly width: number
+}
+
+const noteMax = 200
+
+/** Who a step is about: its host, or the cluster as a whole. */
+const whose = (step: Step): string => printable(step.host === '' ? 'cluster' : step.host, 40)
+
+/** How far a plan is, `7/24`, as wide as the last one will be. */
+function counter(place: {readonly number: number; readonly of: number}): string {
+  return padLeft(`${place.number}/${place.of}`, 2 * String(place.of).length + 1)
+}
+
+/** A line with a duration at its right edge; a text that leaves no room for it is cut. */
+function withDuration(text: string, elapsedMs: number, layout: ProgressLayout): string {
+  const duration = padLeft(formatDuration(elapsedMs), 8)
+  const room = layout.width - displayWidth(duration) - 1
+  return `${padRight(truncate(text, room, layout.theme.marks.cut), room)} ${duration}`
+}
+
+/** The line that an event leaves behind; undefined for events that only move the running line. */
+export function renderEvent(
+  event: ApplyEvent,
+  hostWidth: number,
+  layout: ProgressLayout,
+): string | undefined {
+  const {theme} = layout
+  if (event.type === 'phase') return theme.dim(event.name)
+  if (event.type === 'begin' || event.type === 'waiting') return undefined
+  const text = printable(event.type === 'done' ? event.note : event.error, noteMax)
+  const head = `${counter(event.place)}  ${padRight(whose(event.step), hostWidth)}  `
+  const sign = event.type === 'done' ? 'ok' : 'bad'
+  // The line is cut and filled before the sign gets its colour, which takes no cells.
+  const plain = withDuration(`${head}${theme.marks[sign]} ${text}`, event.elapsedMs, layout)
+  const at = head.length
+  return plain.slice(0, at) + mark(theme, sign) + plain.slice(at + theme.marks[sign].length)
+}
+
+/** What runs now, for the line that is redrawn: who, what, for how long, within what, waiting for what. */
+export function renderRunning(
+  running: {
+    readonly step: Step
+    readonly sinceMs: number
+    readonly withinMs: number | undefined
+    readonly missing: readonly string[]
+  },
+  nowMs: number,
+  layout: ProgressLayout,
+): string {
+  const elapsed = formatDuration(nowMs - running.sinceMs)
+  const limit = running.withinMs === undefined ? '' : ` of ${formatDuration(running.withinMs)}`
+  const missing = running.missing[0] === undefined ? '' : `: ${printable(running.missing[0], noteMax)}`
+  const text = `     ${whose(running.step)}  ${running.step.action.do.replaceAll('-', ' ')}, ${elapsed}${limit}${missing}`
+  return truncate(text, layout.width, layout.theme.marks.cut)
+}
+
+/** The widest host name of a plan, so that lines of progress are straight. */
+export function hostWidthOf(plan: Plan): number {
+  return Math.max('cluster'.length, ...plan.hosts.map(host => displayWidth(printable(host.host, 40))))
+}
+
+const list = (names: readonly string[]): string => names.map(name => printable(name, 40)).join(', ')
+
+/** What a stop means, in words of the operator. */
+const meanings: Readonly<Record<StopCode, string>> = {
+  BARRIER_BROKEN: 'a server that must be stopped runs; nothing was written after that was seen',
+  STEP_FAILED: 'a step failed',
+  CONNECTION_LOST: 'the connection to a host broke',
+  STOPPED_BY_OPERATOR: 'you stopped it',
+  BACK_INCOMPLETE: 'it could not be taken back everywhere',
+  LOCKED: 'somebody else works on these hosts',
+  PLAN_STALE: 'what the plan rests on has changed',
+  UNVERIFIED: 'every step before is done, and the cluster has not converged yet',
+  VERIFY_FAILED: 'every step before is done, and the cluster is not as planned',
+}
+
+function stateLines(left: HostsLeft): readonly string[] {
+  const lines: string[] = []
+  if (left.stopped.length > 0) lines.push(`${list(left.stopped)}: the server is stopped`)
+  if (left.held.length > 0) lines.push(`${list(left.held)}: the service manager is held`)
+  if (left.written.length > 0) lines.push(`${list(left.written)}: files of the plan were written`)
+  if (left.fenced.length > 0) lines.push(`${list(left.fenced)}: the raft directory is set aside`)
+  if (left.locked.length > 0) lines.push(`${list(left.locked)}: locked by this plan`)
+  return lines
+}
+
+/** The commands that make sense after a stop, each with what it does. */
+export function commandsAfter(
+  plan: Plan,
+  outcome: Extract<ApplyOutcome, {kind: 'stopped'}>,
+): readonly string[][] {
+  const id = plan.of ?? plan.id
+  const history = ['everything that was done', `quorate history ${id}`]
+  if (outcome.asBefore)
+    return outcome.code === 'PLAN_STALE'
+      ? [['make a new plan from what is so now', 'quorate peers fix …'], history]
+      : [['when the other is done', `quorate resume ${id}`], history]
+  if (plan.method === 'back')
+    return [['put it right, then go on taking back', `quorate resume ${id} --back`], history]
+  if (outcome.code === 'UNVERIFIED' || outcome.code === 'VERIFY_FAILED')
+    return [
+      ['look again', `quorate verify ${id}`],
+      ['what is wrong', `quorate doctor --cluster ${printable(plan.cluster, 60)}`],
+      ...(outcome.notDone.length > 1 ? [['go on', `quorate resume ${id}`]] : []),
+      history,
+    ]
+  return [
+    ['put it right, then go on', `quorate resume ${id}`],
+    ['take back what was done', `quorate resume ${id} --back`],
+    history,
+  ]
+}
+
+/** Ranges of step numbers, `1 to 6, 9`. */
+function ranges(numbers: readonly number[]): string {
+  const parts: string[] = []
+  let from = 0
+  while (from < numbers.length) {
+    let to = from
+    while (numbers[to + 1] === (numbers[to] ?? 0) + 1) to++
+    const [first, last] = [numbers[from] ?? 0, numbers[to] ?? 0]
+    parts.push(first === last ? `${first}` : `${first} to ${last}`)
+    from = to + 1
+  }
+  return parts.join(', ')
+}
+
+/** The last screen of a plan: done, or stopped with what is done, what is not, what is left and what to type. */
+export function renderOutcome(plan: Plan, outcome: ApplyOutcome, layout: ProgressLayout): string {
+  const {theme, width} = layout
+  if (outcome.kind === 'finished') return renderFinished(plan, outcome, theme)
+  const ids = plan.phases.flatMap(phase => phase.steps).map(step => step.id)
+  const numbers = (wanted: readonly string[]): string =>
+    ranges(wanted.map(id => ids.indexOf(id) + 1).filter(number => number > 0))
+  const lines = [
+    theme.bold(`STOPPED at step ${outcome.place.number} of ${outcome.place.of}: ${meanings[outcome.code]}.`),
+    ...wrap(`   ${mark(theme, 'bad')} ${printable(outcome.why, 600)}`, width, 5).map(line => line.trimEnd()),
+  ]
+  const row = (name: string, text: string): string[] => wrap(`   ${padRight(name, 10)} ${text}`, width, 14)
+  if (outcome.asBefore)
+    lines.push(...indent(row('state', 'everything is as it was before; nothing was written')))
+  else {
+    lines.push(...indent(row('done', numbers(outcome.done) || 'nothing')))
+    lines.push(...indent(row('not done', numbers(outcome.notDone) || 'nothing')))
+    for (const line of stateLines(outcome.left)) lines.push(...indent(row('left', line)))
+    if (plan.method !== 'online' && plan.method !== 'start' && plan.method !== 'join')
+      lines.push(...indent(row('kept', 'all copies; nothing is undone by itself')))
+  }
+  lines.push('')
+  for (const [what, command] of commandsAfter(plan, outcome))
+    lines.push(`   ${padRight(what ?? '', 38)} ${command ?? ''}`)
+  return lines.join('\n')
+}
+
+/** `wrap` gives up leading spaces; rows stand three cells in. */
+const indent = (lines: readonly string[]): readonly string[] =>
+  lines.map((line, at) => (at === 0 ? `   ${line}` : line))
+
+function renderFinished(
+  plan: Plan,
+  outcome: Extract<ApplyOutcome, {kind: 'finished'}>,
+  theme: Theme,
+): string {
+  const took = formatDuration(outcome.elapsedMs)
+  const id = plan.of ?? plan.id
+  const journal = `journal: quorate history ${id}`
+  if (outcome.outcome === 'taken-back')
+    return [
+      theme.bold(`TAKEN BACK in ${took}. Every host has what it had before plan ${id}.`),
+      `       ${journal}`,
+    ].join('\n')
+  const after = plan.after.servers.filter(server => server.suffrage === 'voter').length
+  const leading = outcome.outcome === 'verified' ? 'The quorum is back and verified' : 'Every step is done'
+  const dead = plan.hosts.filter(host => host.role === 'dead')
+  const lines = [
+    theme.bold(`DONE in ${took}. ${leading}: ${after} ${after === 1 ? 'voter' : 'voters'} in the peer set.`),
+  ]
+  if (dead.length > 0)
+    lines.push(
+      `${mark(theme, 'warn')}      ${list(dead.map(host => host.host))} must never come back with the data ${dead.length === 1 ? 'it has' : 'they have'}.`,
+    )
+  return [
+    ...lines,
+    `Next   quorate doctor --cluster ${printable(plan.cluster, 60)}`,
+    `       ${journal}`,
+  ].join('\n')
+}
