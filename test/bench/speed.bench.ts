@@ -128,6 +128,21 @@ async function traffic(lab: Lab, i: number): Promise<number> {
   return (link?.stats64.rx.bytes ?? 0) + (link?.stats64.tx.bytes ?? 0)
 }
 
+/** A snapshot shortly before the end of the log, as a server with large values has one: it ends the search for peers. */
+function writeSnapshot(lab: Lab, index: number): void {
+  const id = `3-${index}-1700000000000`
+  const dir = lab.data(1, 'raft', 'snapshots', id)
+  const server = {
+    Suffrage: 0,
+    ID: readFileSync(lab.data(1, 'node-id'), 'utf8'),
+    Address: `${lab.address(1)}:8300`,
+  }
+  const meta = {Version: 1, ID: id, Index: index, Term: 3, Peers: 'kA==', Configuration: {Servers: [server]}}
+  mkdirSync(dir, {recursive: true})
+  writeFileSync(join(dir, 'meta.json'), JSON.stringify({...meta, ConfigurationIndex: 1, Size: 0, CRC: null}))
+  writeFileSync(join(dir, 'state.bin'), '')
+}
+
 t.test('the end of a log of 1 GiB is found with little traffic', async t => {
   const lab = await Lab.up({servers: 1})
   t.teardown(() => lab.down())
@@ -135,24 +150,21 @@ t.test('the end of a log of 1 GiB is found with little traffic', async t => {
   const writer = join(here, '..', '.build', 'big-store')
   await execa('/usr/lib/go/bin/go', ['build', '-o', writer, '.'], {cwd: join(here, 'big-store'), env: build})
   await lab.halt(1)
-  const self = lab.data(1, 'raft', 'raft.db')
-  await execa('rm', ['-f', self])
-  const {stdout: last} = await execa(writer, [self, '1024', '1'])
-  await execa('chown', ['--reference', lab.data(1, 'raft'), self])
+  const store = lab.data(1, 'raft', 'raft.db')
+  await execa('rm', ['-f', store])
+  const last = Number((await execa(writer, [store, '1024', '1'])).stdout)
+  writeSnapshot(lab, last - 16)
+  await execa('chown', ['-R', '--reference', lab.data(1), lab.data(1, 'raft')])
   const operator = new Operator(lab, 'root')
   t.teardown(() => operator.leave())
   const before = await traffic(lab, 1)
-  const {answer, text} = await operator.json<unknown>('peers', 'list', '--cluster', 'lab')
+  const {answer} = await operator.json<unknown>('doctor', '--cluster', 'lab')
   const bytes = (await traffic(lab, 1)) - before
-  t.match(
-    JSON.stringify(answer),
-    new RegExp(`\\b${last}\\b`),
-    `the last index is read: ${text.slice(0, 400)}`,
-  )
+  t.match(JSON.stringify(answer), `"lastIndex":${last},`, 'the last index is read')
   t.comment(
-    `last index of ${last} entries in 1 GiB: ${Math.round(bytes / 1024)} KiB over the wire (at most 256)`,
+    `doctor, ${last} entries in 1 GiB: ${Math.round(bytes / 1024)} KiB over the wire, ssh and all else included (at most 256)`,
   )
-  t.ok(bytes <= 256 * 1024)
+  t.ok(bytes <= 256 * 1024, 'the whole of doctor fits')
 })
 
 t.test('the recovery of 3 survivors, by quorate, by a careful script and by a playbook', async t => {
