@@ -3,10 +3,16 @@
 import {createHash} from 'node:crypto'
 import {hostname, userInfo} from 'node:os'
 import type {ProductName} from './core/model/observation.js'
+import type {Plan} from './core/model/plan.js'
 import type {HostSettings, Inventory} from './core/model/inventory.js'
 import type {NamedFleet} from './engine/name-fleet.js'
+import type {Plan} from './core/model/plan.js'
+import type {FleetTarget} from './engine/fleet-target.js'
 import type {Session} from './engine/session.js'
+import type {HostActionsMaker} from './ports/host-actions.js'
+import type {JournalStore} from './ports/journal-store.js'
 import type {FleetFlagValues} from './fleet-flags.js'
+import type {HostActionsMaker} from './ports/host-actions.js'
 import type {Terminal} from './ui/terminal.js'
 
 /** A session and the way to end it. */
@@ -146,4 +152,80 @@ export async function openNamedSession(
       await connector.close()
     },
   }
+}
+
+/** The journals of this machine, for commands that reach no host. */
+export async function openJournal(): Promise<{readonly deps: {readonly journal: JournalStore}}> {
+  const {JournalFile, journalDirectory} = await import('./adapters/journal-file.js')
+  return {deps: {journal: new JournalFile(journalDirectory(process.env))}}
+}
+
+/** A plan from a file. Throws PLAN_UNREADABLE. */
+export async function loadPlan(path: string): Promise<Plan> {
+  const {loadPlanFile} = await import('./adapters/plan-file.js')
+  return loadPlanFile(path)
+}
+
+/** Saves a plan for review. */
+export async function savePlan(path: string, plan: Plan): Promise<void> {
+  const {savePlanFile} = await import('./adapters/plan-file.js')
+  await savePlanFile(path, plan)
+}
+
+/** Opens a session on the hosts of a plan: those of its cluster in the inventory, else those that it names. */
+export async function openPlanSession(
+  flags: FleetFlagValues,
+  plan: Plan,
+  terminal: Terminal,
+): Promise<Opened> {
+  const known = (await loadInventory(flags))?.clusters.some(cluster => cluster.name === plan.cluster) === true
+  const named = {...flags, product: flags.product ?? plan.product}
+  if (flags.cluster !== undefined || known)
+    return openSession({...named, cluster: flags.cluster ?? plan.cluster}, [], terminal)
+  return openSession(
+    {...named, cluster: undefined},
+    plan.hosts.map(host => host.host),
+    terminal,
+  )
+}
+
+/** What makes the executor's acts on a host: service managers, files, proofs. */
+export async function hostActionsMaker(): Promise<HostActionsMaker> {
+  const [{makeHostActions}, {serviceManagerFor}] = await Promise.all([
+    import('./adapters/host-actions.js'),
+    import('./adapters/service/index.js'),
+  ])
+  return order => {
+    const {service} = order.host
+    if (service === undefined) return undefined
+    const unit = {manager: service.manager, unit: service.unit}
+    return makeHostActions({...order, manager: serviceManagerFor(service.manager), unit})
+  }
+}
+
+/** Makes what a plan does on hosts: deeds by script and by the service manager that the plan names for the host. */
+export async function loadHostActions(fleet: FleetTarget): Promise<HostActionsMaker> {
+  const [{makeHostActions}, {serviceManagerFor}] = await Promise.all([
+    import('./adapters/host-actions.js'),
+    import('./adapters/service/index.js'),
+  ])
+  return ({connection, host, holder, questions}) => {
+    if (host.service === undefined) return undefined
+    const {manager, unit} = host.service
+    const custom = fleet.members.find(member => member.target.host === host.host)?.overrides.customService
+    return makeHostActions({
+      connection,
+      host,
+      holder,
+      questions,
+      manager: serviceManagerFor(manager),
+      unit: custom === undefined ? {manager, unit} : {manager, unit, custom},
+    })
+  }
+}
+
+/** Writes a plan where the operator wants it. */
+export async function savePlan(path: string, plan: Plan): Promise<void> {
+  const {savePlanFile} = await import('./adapters/plan-file.js')
+  await savePlanFile(path, plan)
 }

@@ -29,7 +29,10 @@ export interface Resumed {
 }
 
 /** The plan of a journal. Throws PLAN_UNKNOWN. */
-export async function knownPlan(session: Pick<Session, 'deps'>, id: string): Promise<Plan> {
+export async function knownPlan(
+  session: {readonly deps: Pick<Session['deps'], 'journal'>},
+  id: string,
+): Promise<Plan> {
   const plan = await session.deps.journal.loadPlan(id)
   if (plan !== undefined) return plan
   throw new QuorateError('PLAN_UNKNOWN', `There is no journal of a plan ${id} on this machine.`, {

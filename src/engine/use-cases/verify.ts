@@ -1,6 +1,7 @@
 import type {Plan} from '../../core/model/plan.js'
 import type {Verdict} from '../../core/model/verdict.js'
 import {QuorateError} from '../../errors.js'
+import type {JournalStore} from '../../ports/journal-store.js'
 import {JournalWriter} from '../journal-writer.js'
 import {PlanSession} from '../plan-session.js'
 import type {Session} from '../session.js'
@@ -13,15 +14,14 @@ export interface Verified {
   readonly verdict: Verdict
 }
 
-/** Which plan a command means that was given no id: the newest of this cluster. Throws PLAN_UNKNOWN. */
-export async function newestPlan(session: Session): Promise<string> {
-  const {cluster} = session.fleet
-  const plans = await session.deps.journal.list()
-  for (const {id, cluster: of} of plans) {
-    if (of !== cluster && session.named.origin !== 'local') continue
-    if ((await session.deps.journal.loadPlan(id))?.of === undefined) return id
+/** Which plan a command means that was given no id: the newest, of the cluster if one is named. Throws PLAN_UNKNOWN. */
+export async function newestPlan(journal: JournalStore, cluster: string | undefined): Promise<string> {
+  for (const {id, cluster: of} of await journal.list()) {
+    if (cluster !== undefined && of !== cluster) continue
+    if ((await journal.loadPlan(id))?.of === undefined) return id
   }
-  throw new QuorateError('PLAN_UNKNOWN', `No plan for ${cluster} was applied from this machine.`, {
+  const whose = cluster === undefined ? 'No plan' : `No plan for ${cluster}`
+  throw new QuorateError('PLAN_UNKNOWN', `${whose} was applied from this machine.`, {
     hints: ['quorate history', 'quorate doctor'],
   })
 }
