@@ -22,9 +22,9 @@ want_down() { case $(status) in *'want up'*) return 1 ;; down:*|*'want down'*) r
 `
 
 /**
- * \`sv once\` keeps a running service and takes away its restart; on one that is down it would start it, so there \`sv
- * down\` is the way. A \`down\` file holds the service also after runsv itself was killed and came back. One that was
- * there before is not ours and stays when we release. runit takes 'sv up' by hand from anybody, which shows in \`held\`.
+ * `sv once` keeps a running service and takes away its restart; on one that is down it would start it, so there `sv
+ * down` is the way. A `down` file holds the service also after runsv itself was killed and came back. One that was
+ * there before is not ours and stays when we release. runit takes 'sv up' by hand from anybody, which shows in `held`.
  */
 const DO_HOLD = `${FIND}
 mine="quorate $2"
@@ -64,7 +64,7 @@ n=20; while [ "$n" -gt 0 ]; do case $(status) in run:*) exit 0 ;; esac; nap; n=$
 fail "runit says after a start: $(status)"
 `
 
-/** runit, by \`sv\` and the service directory. */
+/** runit, by `sv` and the service directory. */
 export const runit: ServiceManager = {
   name: 'runit',
   hold: async (connection, {unit}, plan) =>

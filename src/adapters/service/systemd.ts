@@ -51,7 +51,7 @@ systemctl daemon-reload
 `
 
 /**
- * Signals the whole control group ourselves and lets systemd only see the end. \`systemctl stop\` is asked at last, when
+ * Signals the whole control group ourselves and lets systemd only see the end. `systemctl stop` is asked at last, when
  * nothing is left that ExecStop could talk to; it settles a unit that waits for an automatic restart.
  */
 const STOP = `${PROCESS_FUNCTIONS}
