@@ -70,10 +70,13 @@ export function commandIn(unitText: string): readonly string[] {
     const verb = words.findIndex((word, i) => word === 'agent' && i > 0)
     if (verb < 1) continue
     const end = words.findIndex((word, i) => i > verb && /^[;|&<>]$/.test(word))
-    return words
-      .slice(verb - 1, end === -1 ? undefined : end)
-      .map(word => word.replace(/^["']|["']$/g, ''))
-      .filter(word => !word.includes('$'))
+    return (
+      words
+        // start-stop-daemon takes the program apart from its arguments, which stand behind two dashes.
+        .slice(words[verb - 1] === '--' ? verb : verb - 1, end === -1 ? undefined : end)
+        .map(word => word.replace(/^command=|^["']|["']$/g, ''))
+        .filter(word => !word.includes('$'))
+    )
   }
   return []
 }

@@ -28,7 +28,7 @@ export function readService(probe: ProbeSections): Reading<Service> {
   }
   const {said, code} = splitExit(probe.text('status'))
   const hostNow = parseDate(probe.text('begin'))
-  const nowMs = hostNow === undefined ? undefined : hostNow * 1000
+  const nowMs = hostNow === undefined ? undefined : Math.round(hostNow * 1000)
   const service = parse(manager, unit, {said, code, nowMs})
   if (service === undefined) {
     const words = said.trim().split('\n')[0] ?? ''

@@ -199,11 +199,17 @@ unit_on_disk() {
         manager=systemd unit=\${f##*/} where=$f; set -f; return
       done
     fi
-    for f in $(grep -lsE "$name.*$verb" /etc/service/*/run /var/service/*/run /service/*/run /etc/runit/runsvdir/current/*/run /etc/runit/runsvdir/default/*/run /etc/sv/"$name"/run 2>/dev/null); do
-      manager=runit where=\${f%/run}; unit=\${unit:-\${where##*/}}; set -f; return
-    done
-    supervisor_program
-    [ "$manager" ] && { set -f; return; }
+    # What runs already, and not as their child, is not theirs.
+    if [ -z "$main" ]; then
+      for f in $(grep -lsE "$name.*$verb" /etc/service/*/run /var/service/*/run /service/*/run /etc/runit/runsvdir/current/*/run /etc/runit/runsvdir/default/*/run /run/runit/service/*/run 2>/dev/null); do
+        # A service directory that nobody supervises starts nothing; only root may look.
+        [ "$me" = 0 ] && ! [ -e "\${f%/run}/supervise/ok" ] && continue
+        manager=runit where=\${f%/run}; unit=\${unit:-\${where##*/}}; set -f; return
+      done
+      supervisor_program
+      [ "$manager" ] && { set -f; return; }
+      set +f
+    fi
     if [ -f "/etc/init/$name.conf" ] && command -v initctl >/dev/null 2>&1; then
       manager=upstart unit=\${unit:-$name} where=/etc/init/$name.conf; set -f; return
     fi
