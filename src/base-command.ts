@@ -32,6 +32,7 @@ interface Envelope {
 export abstract class BaseCommand<T> extends Command {
   static override enableJsonFlag = true
   static override baseFlags = commonFlags
+  private noted = false
   private ended: {exit: ExitName; cluster: string | undefined; warnings: readonly string[]} = {
     exit: 'ok',
     cluster: undefined,
@@ -58,6 +59,14 @@ export abstract class BaseCommand<T> extends Command {
         this.logToStderr(`exit ${EXIT[outcome.exit]}, ${outcome.exit.replaceAll('-', ' ')}`)
     }
     return outcome.result
+  }
+
+  /** A passing word on stderr, for a person only: never under --json, never kept. */
+  protected note(terminal: Terminal, text: string): void {
+    if (this.jsonEnabled()) return
+    if (terminal.canAsk) process.stderr.write(`\r\u001b[K${text}`)
+    else if (!this.noted) process.stderr.write(`${text}\n`)
+    this.noted = true
   }
 
   private envelope(exit: number): Envelope {

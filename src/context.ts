@@ -3,7 +3,6 @@
 import {createHash} from 'node:crypto'
 import {hostname, userInfo} from 'node:os'
 import type {ProductName} from './core/model/observation.js'
-import type {Plan} from './core/model/plan.js'
 import type {HostSettings, Inventory} from './core/model/inventory.js'
 import type {NamedFleet} from './engine/name-fleet.js'
 import type {Plan} from './core/model/plan.js'
@@ -12,7 +11,6 @@ import type {Session} from './engine/session.js'
 import type {HostActionsMaker} from './ports/host-actions.js'
 import type {JournalStore} from './ports/journal-store.js'
 import type {FleetFlagValues} from './fleet-flags.js'
-import type {HostActionsMaker} from './ports/host-actions.js'
 import type {Terminal} from './ui/terminal.js'
 
 /** A session and the way to end it. */
@@ -189,22 +187,8 @@ export async function openPlanSession(
   )
 }
 
-/** What makes the executor's acts on a host: service managers, files, proofs. */
-export async function hostActionsMaker(): Promise<HostActionsMaker> {
-  const [{makeHostActions}, {serviceManagerFor}] = await Promise.all([
-    import('./adapters/host-actions.js'),
-    import('./adapters/service/index.js'),
-  ])
-  return order => {
-    const {service} = order.host
-    if (service === undefined) return undefined
-    const unit = {manager: service.manager, unit: service.unit}
-    return makeHostActions({...order, manager: serviceManagerFor(service.manager), unit})
-  }
-}
-
 /** Makes what a plan does on hosts: deeds by script and by the service manager that the plan names for the host. */
-export async function loadHostActions(fleet: FleetTarget): Promise<HostActionsMaker> {
+export async function hostActionsMaker(fleet: FleetTarget): Promise<HostActionsMaker> {
   const [{makeHostActions}, {serviceManagerFor}] = await Promise.all([
     import('./adapters/host-actions.js'),
     import('./adapters/service/index.js'),
@@ -222,10 +206,4 @@ export async function loadHostActions(fleet: FleetTarget): Promise<HostActionsMa
       unit: custom === undefined ? {manager, unit} : {manager, unit, custom},
     })
   }
-}
-
-/** Writes a plan where the operator wants it. */
-export async function savePlan(path: string, plan: Plan): Promise<void> {
-  const {savePlanFile} = await import('./adapters/plan-file.js')
-  await savePlanFile(path, plan)
 }

@@ -1,6 +1,7 @@
 import type {ProductName, ServiceManagerName} from '../core/model/observation.js'
 import type {HttpTls} from '../ports/http.js'
 import type {SecretSource} from '../ports/secrets.js'
+import type {ServiceUnit} from '../ports/service-manager.js'
 import type {ForwardTarget, HostTarget} from '../ports/transport.js'
 
 /** What the operator says about one server; undefined means: find out. What is said is not looked for. */
@@ -10,6 +11,8 @@ export interface ServerOverrides {
   readonly configDir?: string | undefined
   readonly unit?: string | undefined
   readonly serviceManager?: ServiceManagerName | undefined
+  /** The commands of a `custom` service manager, with `{unit}` as the only placeholder. */
+  readonly customService?: ServiceUnit['custom'] | undefined
   /** Where the HTTP API listens, as seen from the host: TCP or a unix socket. */
   readonly http?: ForwardTarget | undefined
   readonly token?: SecretSource | undefined

@@ -87,6 +87,7 @@ function memberOf(name: string, settings: HostSettings, connectTimeoutMs: number
       unit: settings.service?.unit,
       serviceManager:
         settings.service?.manager ?? (settings.service?.custom === undefined ? undefined : 'custom'),
+      customService: settings.service?.custom,
       http: http?.target,
       token: settings.token,
       tls:
