@@ -14,7 +14,7 @@ import {planRemovals, removalPhases, removalTargets} from './online.js'
 import {believedSet, loggedSets} from './peer-sets.js'
 import {gossipAddresses} from './recovery-phases.js'
 import type {Refusal} from './select.js'
-import {isRefusal} from './select.js'
+import {isRefusal, sameTarget, targetName} from './select.js'
 import type {Candidate, Situation} from './situation.js'
 import {membersSeen} from './situation.js'
 import {PhaseList, awaitStep, lockPhase, releasePhase} from './steps.js'
@@ -112,7 +112,10 @@ export function planStart(
       hosts,
       ranking: ranking(serving),
       risks: [],
-      checks: [`${names}: stopped, with data, and a peer set that fits`],
+      checks: [
+        `${names}: stopped, with data, and a peer set that fits`,
+        ...leftForLater(situation, removals, intent),
+      ],
       upAfter: serving.filter(one => !gone.has(String(one.peer?.id))).length,
       phases,
     },
@@ -133,6 +136,21 @@ function removalsAfterStart(
   if (situation.candidates.some(one => one.legacy)) return []
   const upIds = new Set(serving.map(one => String(one.peer?.id)))
   return planRemovals(situation, before, dead, upIds)
+}
+
+/** Removals that the plan does not carry out; with a leader they are planned by their own arithmetic. */
+function leftForLater(
+  situation: Situation,
+  removals: readonly Removal[],
+  intent: PeersFixIntent,
+): readonly string[] {
+  const targets = removalTargets(situation, intent)
+  if (isRefusal(targets)) return []
+  const later = targets.filter(target => !removals.some(one => sameTarget(one.target, target)))
+  if (later.length === 0) return []
+  return [
+    `${later.map(targetName).join(', ')} stay in the peer set for now: ask again once there is a leader`,
+  ]
 }
 
 const startStep = (one: Candidate) => ({

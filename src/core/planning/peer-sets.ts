@@ -33,6 +33,8 @@ function selfEntry(candidate: Candidate): Server | undefined {
 export function believedSet(candidate: Candidate): Configuration | undefined {
   const {configuration, configurationKnown} = candidate.believed
   if (!configurationKnown || configuration === undefined) return undefined
+  // Objects in a live list are a human's doing: the server does not start on them, so they are no belief of its own.
+  if (candidate.legacy && valueOf(candidate.seen.peersFile)?.dialect === 'objects') return undefined
   return withSelf(candidate, configuration)
 }
 
@@ -84,19 +86,41 @@ export function peerSetBefore(ranked: readonly Candidate[]): PeerSetBefore | und
   const best = ranked[0]
   if (best === undefined) return undefined
   if (ranked.every(one => one.legacy && namesNobodyElse(one))) return fromLog(best)
-  const configuration = believedSet(best)
-  if (configuration === undefined) return undefined
+  const own = believedSet(best)
+  const configuration = own ?? (best.legacy ? loggedSets(best).at(-1) : undefined)
+  if (configuration === undefined || configuration.servers.length === 0) return undefined
+  const edited = ranked.find(one => one.legacy && logNamesMore(one))
   const others = ranked.slice(1).flatMap(one => {
     const set = believedSet(one)
     return set === undefined || sameServers(set, configuration) || isOlder(set, configuration) ? [] : [set]
   })
-  const inFlight = inFlightBefore(best, configuration)
+  const logged = edited === undefined ? [] : loggedSets(edited).slice(-1)
+  const doubt =
+    edited !== undefined
+      ? `The log of ${edited.host} names servers that its peers.json does not; it looks edited by hand.`
+      : own === undefined
+        ? `The peers.json of ${best.host} does not tell; its log had this peer set.`
+        : others.length > 0
+          ? 'The survivors do not agree on the peer set.'
+          : ''
   return {
     configuration,
-    agreed: others.length === 0,
-    doubt: others.length === 0 ? '' : 'The survivors do not agree on the peer set.',
-    others: [...others, ...inFlight],
+    agreed: doubt === '',
+    doubt,
+    others: [...others, ...logged, ...inFlightBefore(best, configuration)],
   }
+}
+
+/**
+ * Whether the newest peer set in the log of a server of Consul up to 0.6 has servers that its live list lacks. The
+ * server itself writes the list on every change, so somebody else did, and those servers may still have their data.
+ */
+function logNamesMore(candidate: Candidate): boolean {
+  const list = believedSet(candidate)
+  const logged = loggedSets(candidate).at(-1)
+  if (list === undefined || logged === undefined) return false
+  const names = new Set(list.servers.map(server => server.address))
+  return logged.servers.some(server => !names.has(server.address))
 }
 
 const isOlder = (set: Configuration, than: Configuration): boolean =>

@@ -8,6 +8,7 @@ import {lastLeaver, missingFromGossip, planJoin, planLastLeaver, planStart, tran
 import {planLiveList} from './live-list.js'
 import {lookAlike} from './look-alike.js'
 import {oldWay, planOnline, planRemovals, removalTargets} from './online.js'
+import type {PeerSetBefore} from './peer-sets.js'
 import {believedSet, peerSetBefore} from './peer-sets.js'
 import {planReaddress} from './readdress.js'
 import {planRecovery} from './recovery.js'
@@ -116,13 +117,14 @@ function planWithoutLeader(situation: Situation, intent: PeersFixIntent, context
   if (intent.readdress.length > 0) return planReaddress(situation, intent, context)
   const last = lastLeaver(situation)
   if (last !== undefined) return planLastLeaver(situation, last, intent, context)
-  const before = bestSet(situation)
-  if (before === undefined) return planRecovery(situation, intent, context)
+  const known = bestSet(situation)
+  if (known === undefined) return planRecovery(situation, intent, context)
+  const before = known.configuration
   const targets = removalTargets(situation, intent)
   const leaveOut = new Set<string>()
   if (!isRefusal(targets))
     for (const target of targets) if (target.candidate !== undefined) leaveOut.add(target.candidate.host)
-  if (intent.keep.length === 0) {
+  if (intent.keep.length === 0 && known.agreed) {
     const found = transientLoss(situation, before, leaveOut)
     if (found !== undefined) return planStart(situation, before, found, intent, context)
   }
@@ -130,9 +132,9 @@ function planWithoutLeader(situation: Situation, intent: PeersFixIntent, context
   return like ?? planRecovery(situation, intent, context)
 }
 
-function bestSet(situation: Situation): Configuration | undefined {
+function bestSet(situation: Situation): PeerSetBefore | undefined {
   const holders = situation.candidates.filter(one => one.reached && !one.blank)
-  return peerSetBefore(rankSurvivors(holders).map(one => one.candidate))?.configuration
+  return peerSetBefore(rankSurvivors(holders).map(one => one.candidate))
 }
 
 /**

@@ -3,7 +3,7 @@ import type {Configuration, Server} from '../model/configuration.js'
 import {voters} from '../model/configuration.js'
 import type {LogEnd} from '../model/ids.js'
 import {compareLogEnds} from '../model/ids.js'
-import type {DataStatement, OpenRisk, PeersFixIntent, Plan, PlanResult} from '../model/plan.js'
+import type {DataStatement, MilderWay, OpenRisk, PeersFixIntent, Plan, PlanResult} from '../model/plan.js'
 import {quorumSize} from '../model/quorum.js'
 import {assemble} from './assemble.js'
 import type {PlanContext} from './context.js'
@@ -244,7 +244,24 @@ function layOut(
   if (isRefusal(file)) return file
   const once = bootstrapOnce(decision.included, file)
   if (typeof once === 'object') return once
-  return {kind: 'plan', plan: makePlan(situation, decision, file, intent, context, options), milder: []}
+  const plan = makePlan(situation, decision, file, intent, context, options)
+  return {kind: 'plan', plan, milder: milderWays(decision)}
+}
+
+/** Bringing enough of the dead back would lose nothing at all; said first, for the operator may still be able to. */
+function milderWays(decision: Decision): readonly MilderWay[] {
+  const all = voters(decision.before.configuration)
+  const isVoter = (id: string | undefined): boolean => all.some(server => String(server.id) === id)
+  const kept = decision.ranked.filter(one => isVoter(one.candidate.peer?.id)).length
+  const missing = quorumSize(all.length) - kept
+  const dead = decision.declared.dead.filter(target => isVoter(target.peer?.id))
+  if (missing <= 0 || dead.length < missing || !decision.before.agreed) return []
+  const names = dead.map(targetName).join(', ')
+  const title =
+    dead.length === missing
+      ? `bring back ${names} with its data, and nothing is lost`
+      : `bring back ${missing} of ${names} with their data, and nothing is lost`
+  return [{title, risk: 'availability', commands: []}]
 }
 
 function makePlan(

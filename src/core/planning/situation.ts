@@ -3,7 +3,7 @@ import {voters} from '../model/configuration.js'
 import type {DiskState} from '../model/disk-state.js'
 import type {ServerFacts} from '../diagnose/server-facts.js'
 import {serverFacts} from '../diagnose/server-facts.js'
-import {believedState, diskState, newestSnapshot} from '../model/disk-state.js'
+import {believedState, diskState, isLegacyConsul, newestSnapshot} from '../model/disk-state.js'
 import type {LogEnd, ServerAddress, ServerId} from '../model/ids.js'
 import {serverAddress, serverId} from '../model/ids.js'
 import type {FleetObservation, Member, ProductName, ServerObservation} from '../model/observation.js'
@@ -140,14 +140,19 @@ function uniquePeers(configurations: readonly Configuration[]): Server[] {
   return [...found.values()]
 }
 
-/** The peer sets that the servers' own evidence names: what each believes, or would at start. */
+/**
+ * The peer sets that the servers' own evidence names: what each believes, or would at start. Logs of Consul up to 0.6
+ * count as well, for its live lists can be empty or edited by hand while the log still tells who was there.
+ */
 function configurationsSeen(servers: readonly ServerObservation[]): Configuration[] {
   return servers.flatMap(server => {
-    const {configuration} = believedState(server)
-    const fromDisk = diskState(server).configuration
-    const list =
-      configuration === undefined || configuration === fromDisk ? [fromDisk] : [configuration, fromDisk]
-    return list.filter(one => one !== undefined)
+    const logged = isLegacyConsul(server) ? (valueOf(server.store)?.configurations ?? []) : []
+    const all = [
+      believedState(server).configuration,
+      diskState(server).configuration,
+      ...logged.map(entry => entry.configuration),
+    ]
+    return all.filter(one => one !== undefined)
   })
 }
 

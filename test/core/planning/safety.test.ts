@@ -15,6 +15,7 @@ import {
   oldPeerSet,
   peerSet,
   peersList,
+  peersObjects,
   silent,
   stoppedConsul,
   storeOf,
@@ -223,7 +224,7 @@ t.test('S6: peers that gossip does not know are joined before the leader removes
 t.test(
   'S13: a server that leaves on SIGTERM is killed, and so is one whose settings were not read',
   async t => {
-    const signals = (config: Parameters<typeof withFacts>[1]['config']) =>
+    const signals = (config: NonNullable<Parameters<typeof withFacts>[1]['config']>) =>
       stepsOf(twoOfFive(one => withFacts(one, {config: one.host === 'a' ? config : configOf('b')}))).flatMap(
         step => (step.action.do === 'stop-service' ? [step.action.firstSignal] : []),
       )
@@ -472,4 +473,49 @@ t.test('a recovery keeps everything when the servers kept cannot all miss a comm
 t.test('products whose peer set we do not change are refused', async t => {
   const got = planPeersFix(fleet({servers: [], product: 'vault'}), intent(), context)
   t.equal(refusedWith(got), 'UNSUPPORTED_PRODUCT')
+})
+
+t.test(
+  'Consul 0.6: a list that a human shortened does not hide the servers that the log still names',
+  async t => {
+    const full = oldPeerSet(abcde)
+    const edited = (host: string, facts: Parameters<typeof withFacts>[1] = {}) =>
+      ready(stoppedConsul, host, {
+        ...old,
+        configuration: oldPeerSet(['a', 'b']),
+        facts: {store: storeOf({end: end(78, 13), configurations: [[5, 1, full]]}), ...facts},
+      })
+    const silentOnes = dead(['c', 'd', 'e'])
+    t.equal(refusedWith(plan([edited('a'), edited('b'), ...silentOnes])), 'MISSING_UNDECLARED')
+    const got = planned(plan([edited('a'), edited('b'), ...silentOnes], oldDeadWords(['c', 'd', 'e'])))
+    t.equal(got.method, 'recovery-file')
+    t.ok(got.risks.some(risk => risk.code === 'PEER_SET_UNKNOWN'))
+  },
+)
+
+t.test(
+  'Consul 0.6: objects left behind by a human are no peer set; the log tells it, and they are replaced',
+  async t => {
+    const objects = peersObjects([voter('a'), voter('b')])
+    const left = (host: string) =>
+      ready(stoppedConsul, host, {
+        ...old,
+        configuration: oldPeerSet(abcde),
+        facts: {
+          peersFile: objects,
+          store: storeOf({end: end(78, 13), configurations: [[5, 1, oldPeerSet(abcde)]]}),
+        },
+      })
+    const got = planned(plan([left('a'), left('b'), ...dead(['c', 'd', 'e'])], oldDeadWords(['c', 'd', 'e'])))
+    t.equal(got.before.servers.length, 5)
+    t.match(
+      writesOf(got).map(step => step.action),
+      [{text: '["10.0.0.1:8300","10.0.0.2:8300"]\n', replaces: objects.sha256}, {replaces: objects.sha256}],
+    )
+  },
+)
+
+t.test('a recovery says first how many of the dead would make it needless', async t => {
+  const got = plan([...survivors(['a', 'b'], abcde), ...dead(['c', 'd', 'e'])], {remove: ['c', 'd', 'e']})
+  t.match(got, {milder: [{title: 'bring back 1 of c, d, e with their data, and nothing is lost'}]})
 })
