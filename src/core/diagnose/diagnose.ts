@@ -40,7 +40,12 @@ function verdictOf(facts: ClusterFacts, findings: readonly Finding[]): Verdict {
   if (facts.leader.exists === 'yes') return findings.some(isWrong) ? 'degraded' : 'healthy'
   if (facts.arithmetic !== undefined) return 'inconclusive'
   // No server has a peer set to count by: either nobody does, which is knowledge, or none was read.
-  return codes.has('PEER_SET_EMPTY') && facts.leader.exists === 'no' ? 'no-leader' : 'inconclusive'
+  const nobodyCan = facts.servers.every(
+    server => server.believed?.servers.length === 0 || server.running === 'no',
+  )
+  return codes.has('PEER_SET_EMPTY') && (facts.leader.exists === 'no' || nobodyCan)
+    ? 'no-leader'
+    : 'inconclusive'
 }
 
 function exitOf(verdict: Verdict): Diagnosis['exit'] {

@@ -54,11 +54,13 @@ export interface ClusterFacts {
   readonly leader: LeaderFacts
 }
 
-function voterState(server: ServerFacts | undefined): VoterState {
+function voterState(server: ServerFacts | undefined, by: 'id' | 'address' | undefined): VoterState {
   if (server === undefined || server.running === 'unknown') return 'unseen'
   if (server.hasData === 'no') return 'blank'
   if (server.running === 'yes') return 'up'
-  return server.startable === 'yes' ? 'startable' : 'stopped'
+  // A server that the set names by another id answers votes, but never stands for election: no start helps it.
+  const foreignId = by === 'address' && server.nodeId !== undefined
+  return server.startable === 'yes' && !foreignId ? 'startable' : 'stopped'
 }
 
 /** The server of the fleet that a peer is: by id before by address, because addresses are given away again. */
@@ -77,7 +79,7 @@ export function findServer(
 function voterFacts(servers: readonly ServerFacts[], configuration: Configuration): VoterFacts[] {
   return voters(configuration).map(peer => {
     const found = findServer(servers, peer)
-    return {peer, server: found?.server, matchedBy: found?.by, state: voterState(found?.server)}
+    return {peer, server: found?.server, matchedBy: found?.by, state: voterState(found?.server, found?.by)}
   })
 }
 

@@ -2,9 +2,12 @@ import type {Configuration} from '../model/configuration.js'
 import {sameServers, voters} from '../model/configuration.js'
 import {compareLogEnds, serverId} from '../model/ids.js'
 import {quorumSize} from '../model/quorum.js'
+import {valueOf} from '../model/reading.js'
 import type {LeaderFacts} from './leader.js'
 import type {ServerFacts} from './server-facts.js'
 import {matchesPeer} from './server-facts.js'
+import type {Truth} from './truth.js'
+import {truthOf} from './truth.js'
 
 /**
  * How the best-known peer set was chosen: the leader's; that of a quorum of its own voters; the only one that
@@ -20,18 +23,34 @@ export interface PeerSetFacts {
   readonly believers: readonly ServerFacts[]
 }
 
+function withoutDoubles(set: Configuration): Configuration {
+  const first = (address: string): number => set.servers.findIndex(peer => peer.address === address)
+  return {...set, servers: set.servers.filter((peer, at) => first(peer.address) === at)}
+}
+
 /**
  * The peer set by which a server counts. Consul up to 0.6 counts itself whether its list names it or not
  * (`NewRaft` in its hashicorp/raft takes the own address out and adds itself); undefined when nothing is
  * believed, or when the list is empty, which is no set at all.
  */
 export function effectiveSet(server: ServerFacts): Configuration | undefined {
-  const {believed, legacy, raftAddress} = server
-  if (believed === undefined || believed.servers.length === 0) return undefined
+  const {legacy, raftAddress} = server
+  if (server.believed === undefined || server.believed.servers.length === 0) return undefined
+  const believed = legacy ? withoutDoubles(server.believed) : server.believed
   if (!legacy || believed.servers.some(peer => matchesPeer(server, peer) === 'id')) return believed
   if (raftAddress === undefined) return believed
   const self = {id: serverId(raftAddress), address: raftAddress, suffrage: 'voter'} as const
   return {...believed, servers: [...believed.servers, self]}
+}
+
+/**
+ * Whether a server of Consul up to 0.6 with no peers but itself may still elect itself. Without bootstrap it holds
+ * no election (`runFollower` in its hashicorp/raft: EnableSingleNode disabled, and no known peers).
+ */
+export function mayElectItself(server: ServerFacts): Truth {
+  const config = valueOf(server.server.config)
+  if (!server.legacy) return 'yes'
+  return config === undefined ? 'unknown' : truthOf(config.bootstrap === true || config.bootstrapExpect === 1)
 }
 
 interface Group {

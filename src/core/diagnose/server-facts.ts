@@ -5,7 +5,7 @@ import type {LogEnd, ServerAddress} from '../model/ids.js'
 import {serverAddress} from '../model/ids.js'
 import type {RaftStats, ServerObservation} from '../model/observation.js'
 import type {Source} from '../model/reading.js'
-import {valueOf} from '../model/reading.js'
+import {isAbsent, valueOf} from '../model/reading.js'
 import type {Truth} from './truth.js'
 
 /** What one server's readings say once they are put together. */
@@ -55,7 +55,12 @@ function startableOf(server: ServerObservation, running: Truth, hasData: Truth):
   if (running === 'yes' || hasData === 'no') return 'no'
   if (server.store.kind === 'unread' && ['corrupt', 'unsupported'].includes(server.store.why)) return 'no'
   if (valueOf(server.traces)?.some(trace => trace.kind === 'fenced')) return 'no'
+  // A recovery file changes the peer set at the next start, and a broken live list stops it.
+  const file = valueOf(server.peersFile)
+  if (file !== undefined && (!isLegacyConsul(server) || !['list', 'empty'].includes(file.dialect)))
+    return 'no'
   if (running === 'unknown' || hasData === 'unknown') return 'unknown'
+  if (file === undefined && !isAbsent(server.peersFile)) return 'unknown'
   return server.reached.kind === 'read' ? 'yes' : 'unknown'
 }
 
@@ -77,7 +82,16 @@ function raftPortOf(server: ServerObservation, believed: Configuration | undefin
   return ports.size === 1 ? [...ports][0] : undefined
 }
 
+/** How gossip knows this server itself: its own entry in its own view. */
+function ownMemberAddress(server: ServerObservation): ServerAddress | undefined {
+  const name = valueOf(server.api.self)?.nodeName
+  const own = valueOf(server.api.members)?.filter(member => member.server && member.name === name) ?? []
+  return own.length === 1 ? own[0]?.raftAddress : undefined
+}
+
 function raftAddressOf(server: ServerObservation, port: number | undefined): ServerAddress | undefined {
+  const gossiped = ownMemberAddress(server)
+  if (gossiped !== undefined) return gossiped
   const config = valueOf(server.config)
   const addresses = valueOf(server.hostAddresses)
   const ip =
@@ -108,7 +122,9 @@ export function serverFacts(server: ServerObservation): ServerFacts {
       : 'unknown'
   const self = valueOf(server.api.self)
   const config = valueOf(server.config)
-  const believed = state.configurationKnown ? state.configuration : undefined
+  // Consul up to 0.6 does not start on a list of another dialect, so such a list is no belief.
+  const foreign = legacy && running !== 'yes' && valueOf(server.peersFile)?.dialect === 'objects'
+  const believed = state.configurationKnown && !foreign ? state.configuration : undefined
   const raftPort = raftPortOf(server, believed)
   const leader = running === 'no' ? undefined : valueOf(server.api.leader)
   return {
@@ -137,14 +153,14 @@ function holdsEntries(server: ServerObservation): boolean {
   return (valueOf(server.store)?.lastIndex ?? 0) > 0 || (valueOf(server.snapshots)?.length ?? 0) > 0
 }
 
-/** Whether an id is an address, as all ids are up to Raft protocol 2. */
-export function isAddressId(id: string): boolean {
-  return parseHostPort(id) !== undefined
+/** Whether a peer's id is an address, as all ids are up to Raft protocol 2. */
+export function hasAddressId(peer: Server): boolean {
+  return String(peer.id) === String(peer.address) || parseHostPort(peer.id) !== undefined
 }
 
 /** Whether a peer's entry names this server by id, only by address, or not at all as far as is known. */
 export function matchesPeer(facts: ServerFacts, peer: Server): 'id' | 'address' | 'no' | 'unknown' {
-  const byId = !isAddressId(peer.id) && facts.nodeId !== undefined
+  const byId = !hasAddressId(peer) && facts.nodeId !== undefined
   // The products compare ids as text; an upper-case id is another id to them.
   if (byId && peer.id === facts.nodeId) return 'id'
   const at = parseHostPort(peer.address)
@@ -156,9 +172,9 @@ export function matchesPeer(facts: ServerFacts, peer: Server): 'id' | 'address' 
     (at !== undefined &&
       facts.ownAddresses?.has(at.host) === true &&
       (facts.raftPort === undefined || facts.raftPort === at.port))
-  if (here) return isAddressId(peer.id) ? 'id' : 'address'
+  if (here) return hasAddressId(peer) ? 'id' : 'address'
   if (byId) return 'no'
-  if (!isAddressId(peer.id) && !isIpAddress(at?.host ?? '')) return 'unknown'
+  if (!hasAddressId(peer) && !isIpAddress(at?.host ?? '')) return 'unknown'
   return placed ? 'no' : 'unknown'
 }
 

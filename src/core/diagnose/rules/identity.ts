@@ -1,4 +1,4 @@
-import {isIpv4, parseHostPort} from '../../codec/address.js'
+import {isIpAddress, isIpv4, parseHostPort} from '../../codec/address.js'
 import type {Server} from '../../model/configuration.js'
 import {checkConfiguration} from '../../model/configuration.js'
 import type {Finding} from '../../model/finding.js'
@@ -16,7 +16,7 @@ import {
   remedy,
 } from '../findings.js'
 import type {ServerFacts} from '../server-facts.js'
-import {isAddressId, matchesPeer} from '../server-facts.js'
+import {hasAddressId, matchesPeer} from '../server-facts.js'
 
 const peersOf = (facts: ClusterFacts): readonly Server[] => facts.peerSet?.configuration.servers ?? []
 
@@ -29,7 +29,7 @@ const setEvidence = (facts: ClusterFacts, value: string) =>
 export function staleAddress(facts: ClusterFacts): readonly Finding[] {
   const moved = peersOf(facts).flatMap(peer => {
     const found = findServer(facts.servers, peer)
-    if (found?.by !== 'id' || isAddressId(peer.id)) return []
+    if (found?.by !== 'id' || hasAddressId(peer)) return []
     const own = found.server.ownAddresses
     const at = parseHostPort(peer.address)
     if (own === undefined || at === undefined || own.has(at.host)) return []
@@ -57,7 +57,33 @@ export function staleAddress(facts: ClusterFacts): readonly Finding[] {
       causes: ['NO_LEADER', 'TRANSIENT_LOSS'],
     }),
   )
-  return [...findings, ...allMoved(facts)]
+  return [...findings, ...staleInFile(facts), ...allMoved(facts)]
+}
+
+/** A recovery file that names this server rightly by id, at an address it does not have. */
+function staleInFile(facts: ClusterFacts): readonly Finding[] {
+  return facts.servers.flatMap(server => {
+    const file = valueOf(server.server.peersFile)
+    const entry = file?.dialect === 'objects' ? file.servers.find(one => one.id === server.nodeId) : undefined
+    const at = entry === undefined ? undefined : parseHostPort(entry.address)
+    const own = server.ownAddresses
+    if (entry === undefined || at === undefined || own === undefined || server.server.config.kind !== 'read')
+      return []
+    if (own.has(at.host) || !isIpAddress(at.host)) return []
+    return [
+      makeFinding({
+        code: 'STALE_ADDRESS',
+        severity: 'error',
+        on: server,
+        summary: `The peers.json that waits on ${server.host} has it at ${entry.address}, an address it does not have.`,
+        explanation: 'Votes go by id, so it may even lead; the others cannot reach it through that address.',
+        evidence: [
+          readingEvidence(server.server.peersFile, () => entry.address),
+          readingEvidence(server.server.hostAddresses, list => list.join(', ')),
+        ],
+      }),
+    ]
+  })
 }
 
 function readdress(facts: ClusterFacts, peer: Server, server: ServerFacts) {
@@ -80,7 +106,7 @@ function allMoved(facts: ClusterFacts): readonly Finding[] {
   )
   if (holding.length === 0 || holding.length !== facts.servers.length) return []
   const others = peers.filter(peer => !holding.some(server => server.raftAddress === peer.address))
-  if (peers.length === 0 || !peers.every(peer => isAddressId(peer.id))) return []
+  if (peers.length === 0 || !peers.every(peer => hasAddressId(peer))) return []
   if (others.length !== peers.length || peers.length > holding.length + 1) return []
   if (holding.some(server => peers.some(peer => matchesPeer(server, peer) !== 'no'))) return []
   return [
@@ -149,7 +175,7 @@ export function duplicateId(facts: ClusterFacts): readonly Finding[] {
     problem => problem.kind === 'duplicate-id',
   )
   // Up to Raft protocol 2 addresses are the ids and node-ids are not used: equal ones harm only an upgrade.
-  const used = peersOf(facts).length === 0 || peersOf(facts).some(peer => !isAddressId(peer.id))
+  const used = peersOf(facts).length === 0 || peersOf(facts).some(peer => !hasAddressId(peer))
   if (doubles.length === 0 && told.length === 0 && inSet.length === 0) return []
   const hosts = doubles.flatMap(([, servers]) => servers)
   return [
@@ -233,7 +259,7 @@ export function duplicateName(facts: ClusterFacts): readonly Finding[] {
 /** MIXED_IDS: some peers have ids, some addresses for ids, as halfway through an upgrade to Raft protocol 3. */
 export function mixedIds(facts: ClusterFacts): readonly Finding[] {
   const peers = peersOf(facts)
-  const old = peers.filter(peer => isAddressId(peer.id))
+  const old = peers.filter(peer => hasAddressId(peer))
   if (old.length === 0 || old.length === peers.length) return []
   return [
     makeFinding({
@@ -253,7 +279,7 @@ export function idMismatch(facts: ClusterFacts): readonly Finding[] {
     const id = server.nodeId
     if (id === undefined) return []
     const inSet = (server.believed?.servers ?? []).filter(
-      peer => !isAddressId(peer.id) && matchesPeer(server, peer) === 'address',
+      peer => !hasAddressId(peer) && matchesPeer(server, peer) === 'address',
     )
     const file = valueOf(server.server.peersFile)
     const here = (address: string): boolean =>

@@ -191,8 +191,9 @@ export function blankVoter(facts: ClusterFacts): readonly Finding[] {
   return facts.servers.flatMap(server => {
     const lines = told.filter(found => found.server === server)
     const voter = facts.voters.find(one => findServer(facts.servers, one.peer)?.server === server)
+    const named = server.server.peersFile.kind === 'read' && !server.legacy
     const blank = server.hasData === 'no' && voter !== undefined
-    if (!blank && lines.length === 0) return []
+    if (!blank && lines.length === 0 && !(server.hasData === 'no' && named)) return []
     const running = server.running === 'yes'
     return [
       makeFinding({

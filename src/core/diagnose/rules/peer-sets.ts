@@ -13,9 +13,9 @@ import {
   remedy,
   serversOf,
 } from '../findings.js'
-import {effectiveSet, groupBeliefs} from '../peer-set.js'
+import {effectiveSet, groupBeliefs, mayElectItself} from '../peer-set.js'
 import type {ServerFacts} from '../server-facts.js'
-import {isAddressId, matchesPeer} from '../server-facts.js'
+import {hasAddressId, matchesPeer} from '../server-facts.js'
 
 const showSet = (set: Configuration): string =>
   `${set.servers.map(peer => (peer.suffrage === 'nonvoter' ? `${peer.address} (nonvoter)` : peer.address)).join(', ')}${set.index === undefined ? '' : ` @ ${set.index}`}`
@@ -78,9 +78,13 @@ export function peerSetsDiffer(facts: ClusterFacts): readonly Finding[] {
   ]
 }
 
-/** Whether a server that holds data has nobody to hold an election with. */
+/** Whether a server that holds data, or runs without a leader, has nobody to hold an election with. */
 function hasEmptySet(server: ServerFacts): boolean {
-  return server.believed?.servers.length === 0 && server.hasData === 'yes'
+  const peers = server.believed?.servers
+  if (peers === undefined) return false
+  if (server.hasData !== 'yes' && !(server.hasData === 'unknown' && server.names === '')) return false
+  const alone = server.legacy && peers.every(peer => matchesPeer(server, peer) === 'id')
+  return (peers.length === 0 && !server.legacy) || (alone && mayElectItself(server) !== 'yes')
 }
 
 /** PEER_SET_EMPTY: a server with data knows no peers, the mark of a graceful leave of Consul up to 0.6. */
@@ -88,20 +92,18 @@ export function peerSetEmpty(facts: ClusterFacts): readonly Finding[] {
   const told = journalMatches(facts, ['no-peers-old', 'no-peers'], {current: true})
   const concerned = [...new Set([...facts.servers.filter(hasEmptySet), ...serversOf(told)])]
   return concerned.flatMap(server => {
-    const known = server.believed?.servers.length
-    // Its journal speaks of an earlier start when the set it has now names somebody else.
-    const others = server.believed?.servers.some(peer => matchesPeer(server, peer) !== 'id')
-    if (known !== undefined && known > 0 && others === true) return []
-    if (known !== undefined && known > 0 && !server.legacy) return []
+    // A journal line speaks of an earlier start when the set that is there now says otherwise.
+    if (server.believed !== undefined && !hasEmptySet(server)) return []
     const match = told.find(found => found.server === server)
     const left = valueOf(server.server.serfSnapshot)?.left
     const alone = facts.peerSet !== undefined && facts.leader.exists === 'yes'
+    if (alone && facts.leader.server === server) return []
     return [
       makeFinding({
         code: 'PEER_SET_EMPTY',
         severity: alone ? 'warning' : 'error',
         on: server,
-        summary: `${server.host} knows no peers${left === true ? ': it left gracefully' : ''}, so it never stands for election.`,
+        summary: `${server.host} knows no peers but itself${left === true ? ': it left gracefully' : ''}, so it never stands for election.`,
         explanation:
           server.legacy || match?.match.signature === 'no-peers-old'
             ? 'Consul up to 0.6 writes null into peers.json when it leaves. The log still holds the data; a server with an empty list waits for ever.'
@@ -206,23 +208,57 @@ function isOutside(server: ServerFacts): boolean {
   const matches = peers.map(peer => matchesPeer(server, peer))
   if (matches.some(one => one === 'id' || one === 'unknown')) return false
   // With ids of their own a foreign id at our address is another identity; without them the address is the id.
-  return peers.every(peer => isAddressId(peer.id)) || server.nodeId !== undefined
+  return peers.every(peer => hasAddressId(peer)) || server.nodeId !== undefined
 }
 
-/** SELF_NOT_IN_CONFIGURATION: a server is not a peer in its own peer set. */
+/** Whether a recovery file waits for this server that does not name it as it knows itself. */
+function fileOmits(server: ServerFacts): boolean {
+  const file = valueOf(server.server.peersFile)
+  if (file === undefined || server.legacy || file.servers.length === 0) return false
+  const own =
+    file.dialect === 'objects' ? server.nodeId : file.dialect === 'list' ? server.raftAddress : undefined
+  return own !== undefined && !file.servers.some(entry => entry.id === own)
+}
+
+function omittedByFile(facts: ClusterFacts, server: ServerFacts): Finding {
+  return makeFinding({
+    code: 'SELF_NOT_IN_CONFIGURATION',
+    severity: 'error',
+    on: server,
+    summary: `The peers.json that waits on ${server.host} does not name it as it knows itself.`,
+    explanation: 'It takes the file without an error and then never stands for election.',
+    evidence: [
+      readingEvidence(server.server.peersFile, file => file.text),
+      ...(server.nodeId === undefined ? [] : [readingEvidence(server.server.nodeId)]),
+    ],
+    remedies: [
+      remedy(
+        'availability',
+        'Let quorate plan the file.',
+        'The plan takes ids and addresses from the servers.',
+        [quorateCommand(facts.context, 'peers', 'fix')],
+      ),
+    ],
+  })
+}
+
+/** SELF_NOT_IN_CONFIGURATION: a server is no peer in its own peer set, or in the one it is about to take. */
 export function selfNotInConfiguration(facts: ClusterFacts): readonly Finding[] {
   const told = journalMatches(facts, ['not-in-config'], {current: true})
-  const concerned = [...new Set([...facts.servers.filter(isOutside), ...serversOf(told)])]
+  const omitted = facts.servers.filter(fileOmits)
+  const concerned = [...new Set([...facts.servers.filter(isOutside), ...omitted, ...serversOf(told)])]
   return concerned.flatMap(server => {
+    if (!isOutside(server) && omitted.includes(server)) return [omittedByFile(facts, server)]
     const match = told.find(found => found.server === server)
     const set = effectiveSet(server)
+    const left = valueOf(server.server.serfSnapshot)?.left === true
     if (!isOutside(server) && set !== undefined && !server.legacy && server.running === 'no') return []
     return [
       makeFinding({
         code: 'SELF_NOT_IN_CONFIGURATION',
-        severity: server.legacy ? 'info' : 'error',
+        severity: server.legacy || left ? 'info' : 'error',
         on: server,
-        summary: `${server.host} is not in its own peer set.`,
+        summary: `${server.host} is not in its own peer set${left ? ': it left gracefully' : ''}.`,
         explanation: server.legacy
           ? 'Legal up to Consul 0.6: a server counts itself in any case.'
           : 'It never stands for election. It was removed, or the set names it by another id or address.',
@@ -234,7 +270,7 @@ export function selfNotInConfiguration(facts: ClusterFacts): readonly Finding[] 
           ...(match === undefined ? [] : [matchEvidence(match)]),
         ],
         remedies:
-          server.legacy || facts.leader.exists === 'yes'
+          server.legacy || left || facts.leader.exists === 'yes'
             ? []
             : [
                 remedy(
@@ -244,7 +280,7 @@ export function selfNotInConfiguration(facts: ClusterFacts): readonly Finding[] 
                   [quorateCommand(facts.context, 'peers', 'fix')],
                 ),
               ],
-        causes: server.legacy ? [] : ['NO_LEADER'],
+        causes: server.legacy || left ? [] : ['NO_LEADER'],
       }),
     ]
   })

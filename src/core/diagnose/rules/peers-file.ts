@@ -18,7 +18,7 @@ import {
   serversOf,
 } from '../findings.js'
 import type {ServerFacts} from '../server-facts.js'
-import {isAddressId} from '../server-facts.js'
+import {hasAddressId} from '../server-facts.js'
 
 /** A server that has a peers.json, and the file. */
 interface Holder {
@@ -65,14 +65,22 @@ function expectedDialect(server: ServerFacts): 'list' | 'objects' | undefined {
   if (config !== undefined || spoken !== undefined) return by(config?.raftProtocol ?? spoken)
   if (by(2) === by(3)) return by(3)
   // Ids of their own in the peer set were given by protocol 3; addresses may be left from before an upgrade.
-  return server.believed?.servers.some(peer => !isAddressId(peer.id)) === true ? 'objects' : undefined
+  return server.believed?.servers.some(peer => !hasAddressId(peer)) === true ? 'objects' : undefined
 }
 
 /** DIALECT_MISMATCH: a peers.json in the dialect of another Raft protocol. */
 export function dialectMismatch(facts: ClusterFacts): readonly Finding[] {
   const wrong = holders(facts).filter(({server, file}) => {
     const expected = expectedDialect(server)
-    return expected !== undefined && ['list', 'objects'].includes(file.dialect) && file.dialect !== expected
+    // `[null]` decodes in either dialect, to an entry without id and address.
+    const named =
+      file.servers.length === 0 || file.servers.some(entry => entry.id !== '' || entry.address !== '')
+    return (
+      expected !== undefined &&
+      ['list', 'objects'].includes(file.dialect) &&
+      named &&
+      file.dialect !== expected
+    )
   })
   const told = refusals(facts).filter(found => isDialectText(found.match.text))
   const servers = [...new Set([...wrong.map(one => one.server), ...serversOf(told)])]

@@ -4,6 +4,7 @@ import {quorateCommand, startCommands} from '../commands.js'
 import type {Arithmetic, ClusterFacts, VoterFacts} from '../facts.js'
 import {gossipViews, voterName} from '../facts.js'
 import {evidenceOf, listWords, makeFinding, readingEvidence, remedy} from '../findings.js'
+import {mayElectItself} from '../peer-set.js'
 import {arithmeticSentence, namesOf, votersIn} from '../wording.js'
 
 /** What is known of each voter, one line of evidence each. */
@@ -110,6 +111,9 @@ export function transientLoss(facts: ClusterFacts): readonly Finding[] {
   if (hasQuorum(of.total, of.up)) return cutOff(facts, of)
   if (!hasQuorum(of.total, of.up + of.startable)) return []
   const stopped = votersIn(facts, 'startable')
+  // The only server of an old cluster does not elect itself by being started.
+  const [only] = stopped
+  if (of.total === 1 && only?.server !== undefined && mayElectItself(only.server) !== 'yes') return []
   return [
     makeFinding({
       code: 'TRANSIENT_LOSS',

@@ -158,7 +158,7 @@ export function expectDiffers(facts: ClusterFacts): readonly Finding[] {
       })),
   )
   const told = oncePerName([...own, ...heard])
-  const lines = journalMatches(facts, ['expect-mismatch', 'expect-bootstrap'], {current: true})
+  const lines = journalMatches(facts, ['expect-mismatch', 'expect-bootstrap'])
   if (!differ(told) && lines.length === 0) return []
   return [
     makeFinding({

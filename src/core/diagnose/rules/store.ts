@@ -142,6 +142,7 @@ export function snapshotCorrupt(facts: ClusterFacts): readonly Finding[] {
           ...lines.map(matchEvidence),
         ],
         remedies: [rebuild(server)],
+        causes: ['LOG_GAP'],
       }),
     ]
   })
