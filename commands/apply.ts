@@ -1,10 +1,18 @@
 import {Args} from '@oclif/core'
+import {BaseCommand} from '../src/base-command.js'
+import type {ApplyOutcome} from '../src/core/model/progress.js'
 import {fleetFlags} from '../src/fleet-flags.js'
-import {applyFlags, givenConsent, PlanCommand} from '../src/plan-command.js'
-import type {AppliedJson} from '../src/plan-command.js'
+import {consentFlags, progressFlag} from '../src/plan-flags.js'
+
+/** What `apply --json` prints. */
+interface ApplyResult {
+  readonly plan: string
+  readonly method: string
+  readonly outcome: ApplyOutcome
+}
 
 /** Applies a saved plan exactly as it is. */
-export default class Apply extends PlanCommand {
+export default class Apply extends BaseCommand<ApplyResult> {
   static override summary = 'Apply a saved plan, exactly as it was reviewed.'
   static override description =
     'Observes again first and refuses when a fact that the plan rests on has changed, or when the plan has expired. ' +
@@ -16,27 +24,39 @@ export default class Apply extends PlanCommand {
   static override args = {
     file: Args.string({required: true, description: 'Plan file, as `peers fix --out` writes it.'}),
   }
-  static override flags = {...fleetFlags, ...applyFlags}
+  static override flags = {...fleetFlags, ...consentFlags, ...progressFlag}
 
-  /** Loads, asks, applies, shows. */
-  async run(): Promise<AppliedJson> {
+  /** Loads, shows, asks, applies. */
+  async run(): Promise<ApplyResult> {
     const {args, flags} = await this.parse(Apply)
     const terminal = this.terminal(flags)
     const {loadPlan, openPlanSession, hostActionsMaker} = await import('../src/context.js')
     const {obtainConsent} = await import('../src/engine/consent.js')
     const {apply} = await import('../src/engine/use-cases/apply.js')
+    const {exitOf, runPlan} = await import('../src/run-plan.js')
     const {renderPlan} = await import('../src/ui/views/plan.js')
+    const {renderOutcome} = await import('../src/ui/views/progress.js')
     const {makeTheme} = await import('../src/ui/theme.js')
     const plan = await loadPlan(args.file)
     const opened = await openPlanSession(flags, plan, terminal)
     try {
-      if (!this.jsonEnabled()) this.log(renderPlan(plan, [], await makeTheme(terminal), terminal.width))
-      const consent = await obtainConsent(opened.session.deps.prompt, plan, givenConsent(flags))
-      const makeActions = await hostActionsMaker()
-      const outcome = await this.whileApplying(plan, flags, terminal, running =>
+      this.log(renderPlan(plan, [], await makeTheme(terminal), terminal.width))
+      const given = {yes: flags.yes, name: flags.confirm, accepted: flags.accept ?? []}
+      const consent = await obtainConsent(opened.session.deps.prompt, plan, given)
+      const makeActions = await hostActionsMaker(opened.session.fleet)
+      const style = flags.progress ?? (this.jsonEnabled() ? 'silent' : 'lines')
+      const outcome = await runPlan(plan, terminal, style, async running =>
         apply(opened.session, plan, {...running, consent, makeActions}),
       )
-      return await this.showOutcome(plan, outcome, terminal)
+      return await this.show(
+        {
+          result: {plan: plan.id, method: plan.method, outcome},
+          cluster: plan.cluster,
+          exit: exitOf(outcome),
+          screen: theme => renderOutcome(plan, outcome, {theme, width: terminal.width}),
+        },
+        terminal,
+      )
     } finally {
       await opened.close()
     }
