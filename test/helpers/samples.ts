@@ -107,6 +107,7 @@ export interface Variant {
   readonly peersJson: string | null
   readonly extraFlags: readonly string[]
   readonly outcome: string
+  readonly electionState: string | null
 }
 
 /** All recorded variants. */

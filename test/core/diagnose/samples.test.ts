@@ -73,6 +73,23 @@ t.test('every recorded start with a peers.json shows exactly what was wrong with
   )
 })
 
+t.test('every start that failed or could never elect had a finding that says why', async t => {
+  const background = ['LOOPBACK_ADDRESS', 'PEERS_JSON_PRESENT', 'QUORUM_LOST', 'EVEN_VOTERS']
+  const hopeless = variants().filter(
+    one =>
+      one.outcome === 'startup-failed' ||
+      /not part of stable configuration|no known peers/.test(one.electionState ?? ''),
+  )
+  t.ok(hopeless.length >= 40, `${hopeless.length} starts`)
+  for (const variant of hopeless) {
+    const codes = judged(variantServer(variant))
+      .split(' ')
+      .slice(1)
+      .filter(code => !background.includes(code))
+    t.not(codes.length, 0, `${variant.version} ${variant.case}`)
+  }
+})
+
 t.test('every recorded set of API answers shows exactly what it tells', async t => {
   const got: Record<string, string> = {}
   for (const name of readdirSync(sample()).filter(one => one.endsWith('-http'))) {
