@@ -45,6 +45,18 @@ function sourceLines(facts: ClusterFacts, width: number): string[] {
   })
 }
 
+function agreementWords(facts: ClusterFacts): string {
+  const groups = groupBeliefs(facts.servers)
+  const empty = facts.servers.filter(server => server.believed?.servers.length === 0)
+  const believers = groups.flatMap(group => group.believers).length
+  const none =
+    empty.length === 0 ? '' : ` ${empty.map(server => short(server.host)).join(', ')}: no peers at all.`
+  if (groups.length > 1) return `The servers believe in ${groups.length} different peer sets.${none}`
+  return believers === 1
+    ? `One server has a peer set that could be read.${none}`
+    : `All ${believers} servers whose peer set was read agree.${none}`
+}
+
 /** The screen of `quorate peers list`: one row per peer, one column per server that believes something. */
 export function renderPeersList(
   facts: ClusterFacts,
@@ -52,13 +64,12 @@ export function renderPeersList(
 ): string {
   const {theme, width} = layout
   const peers = allPeers(facts)
-  const groups = groupBeliefs(facts.servers)
   const columns = [
     {header: ''},
     {header: 'peer'},
     {header: 'address'},
     {header: 'id', leaves: 100},
-    ...facts.servers.map((server, at) => ({header: short(server.host), leaves: at + 1})),
+    ...facts.servers.map((server, at) => ({header: short(server.host), exact: true, leaves: at + 1})),
   ]
   const rows = peers.map(peer => {
     const cells = facts.servers.map(server => beliefCell(server, peer, theme))
@@ -73,12 +84,7 @@ export function renderPeersList(
       ...cells,
     ]
   })
-  const heading =
-    peers.length === 0
-      ? 'No server has a peer set that could be read.'
-      : groups.length <= 1
-        ? `All ${groups[0]?.believers.length ?? 0} servers whose peer set was read agree.`
-        : `The servers believe in ${groups.length} different peer sets.`
+  const heading = peers.length === 0 ? 'No server has a peer set that could be read.' : agreementWords(facts)
   const lines = [
     ...wrap(heading, width),
     ...(peers.length === 0
@@ -94,7 +100,9 @@ export function renderPeersList(
 /** The result of `quorate peers list --json`. */
 export function peersListJson(facts: ClusterFacts) {
   return {
-    agreed: groupBeliefs(facts.servers).length <= 1,
+    agreed:
+      groupBeliefs(facts.servers).length <= 1 &&
+      !facts.servers.some(server => server.believed?.servers.length === 0),
     best:
       facts.peerSet === undefined
         ? null

@@ -5,6 +5,8 @@ import {displayWidth} from './text.js'
 export interface Column {
   readonly header: string
   readonly align?: 'left' | 'right'
+  /** Whether the header is a name that keeps its case. */
+  readonly exact?: boolean
   /** Columns with the highest number leave first when the table is too wide; 0, the default, never leaves. */
   readonly leaves?: number
 }
@@ -45,6 +47,9 @@ function totalWidth(widths: readonly number[], shown: readonly number[], indent:
     indent + shown.reduce((sum, index) => sum + (widths[index] ?? 0), 0) + gap.length * (shown.length - 1)
   )
 }
+
+const headerOf = (column: Column | undefined): string =>
+  column?.exact === true ? column.header : (column?.header ?? '').toUpperCase()
 
 /** The columns that stay, in their order: the least important leave until the rest fits. */
 function chooseColumns(
@@ -97,7 +102,7 @@ export function renderTable(
     truncate: options.cutMark ?? '…',
   })
   table.push(
-    shown.map(index => (columns[index]?.header ?? '').toUpperCase()),
+    shown.map(index => headerOf(columns[index])),
     ...rows.map(row => shown.map(index => cell(row, index))),
   )
   const [header = '', ...lines] = table
