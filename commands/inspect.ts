@@ -9,8 +9,7 @@ export default class Inspect extends BaseCommand<Inspection | undefined> {
   static override summary = 'Show what a raft directory on this machine holds.'
   static override description =
     'Reads the log store (raft.db or a raft-wal) and the snapshots in place. Takes no lock and writes nothing, so it ' +
-    'is safe beside a running server. Exit codes: 0 read, 2 not a raft directory, 3 a store of a kind that is not ' +
-    'read, 6 damaged or not readable.'
+    'is safe beside a running server.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> /var/lib/consul',
     '<%= config.bin %> <%= command.id %> /var/lib/consul/raft --deep',

@@ -1,8 +1,9 @@
-import {Command, Errors} from '@oclif/core'
+import {Command, Errors, ux} from '@oclif/core'
 import {EXIT} from './exit-codes.js'
 import type {ExitName} from './exit-codes.js'
-import {QuorateError} from './errors.js'
 import {commonFlags} from './fleet-flags.js'
+import type {ToldError} from './tell-error.js'
+import {tellError} from './tell-error.js'
 import type {Terminal} from './ui/terminal.js'
 import {decideTerminal} from './ui/terminal.js'
 import type {Theme} from './ui/views/theme.js'
@@ -23,6 +24,12 @@ interface Envelope {
   readonly command: string
   readonly cluster?: string | undefined
   readonly exit: number
+}
+
+const unsafeInJson = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /**
@@ -82,16 +89,38 @@ export abstract class BaseCommand<T> extends Command {
     return {...this.envelope(EXIT[this.ended.exit]), result, warnings: this.ended.warnings}
   }
 
+  private tell(error: unknown): ToldError {
+    return tellError(error, `quorate ${(this.id ?? '').replaceAll(':', ' ')} --help`)
+  }
+
   protected override toErrorJson(error: unknown): unknown {
-    if (error instanceof QuorateError) {
-      const {code, message, hints, details} = error
-      return {...this.envelope(error.exitCode), error: {code, message, hints, details}}
+    const {code, exit, message, hints, details} = this.tell(error)
+    return {...this.envelope(exit), error: {code, message, hints, details}}
+  }
+
+  /**
+   * Ends the command by its error, with the same exit status under --json as without, whatever a screen shown before
+   * it had said. Bugs show their trace.
+   */
+  protected override async catch(error: Error): Promise<void> {
+    if (error instanceof Errors.ExitError) throw error
+    const told = this.tell(error)
+    process.exitCode = told.exit
+    if (this.jsonEnabled()) {
+      this.logJson(this.toErrorJson(error))
+      return
     }
-    const exit = error instanceof Errors.CLIError ? (error.oclif.exit ?? EXIT.bug) : EXIT.bug
-    const message = error instanceof Error ? error.message : String(error)
-    return {
-      ...this.envelope(exit),
-      error: {code: exit === EXIT.usage ? 'USAGE' : 'BUG', message, hints: [], details: {}},
-    }
+    const {renderError} = await import('./ui/views/error.js')
+    const {makeTheme} = await import('./ui/theme.js')
+    const terminal = this.terminal({color: !this.argv.includes('--no-color')})
+    const theme = await makeTheme({...terminal, colour: terminal.colour && process.stderr.isTTY})
+    this.logToStderr(renderError(told, {theme, width: terminal.width}))
+    if (told.code === 'BUG') this.logToStderr(`${error.stack ?? ''}\n${this.config.userAgent}`)
+    throw Object.assign(error, {skipOclifErrorHandling: true, oclif: {exit: told.exit}})
+  }
+
+  /** JSON.stringify lets control characters above U+007F through, and a terminal would obey them. */
+  override logJson(json: unknown): void {
+    ux.stdout(JSON.stringify(json, null, 2).replace(unsafeInJson, escapeUnit))
   }
 }

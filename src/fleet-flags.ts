@@ -145,6 +145,10 @@ export const fleetFlags = {
 
 /** Flags that every command takes. */
 export const commonFlags = {
+  json: Flags.boolean({
+    helpGroup: 'GLOBAL',
+    summary: 'Print one JSON document instead of a screen, also on failure; ask nothing.',
+  }),
   color: Flags.boolean({helpGroup: 'GLOBAL', allowNo: true, default: true, summary: 'Colour on a terminal.'}),
   input: Flags.boolean({
     helpGroup: 'GLOBAL',
