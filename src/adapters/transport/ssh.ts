@@ -126,6 +126,8 @@ export class SshLink implements Link {
   #sessions = 0
   #queue: (() => void)[] = []
   constructor(private readonly client: Client) {
+    // Every session and every read in flight listens for the end of the connection: many at once are no leak
+    client.setMaxListeners(0)
     // Without a listener an error on an idle connection would end the whole process
     client.on('error', () => undefined)
     client.on('close', () => {
@@ -145,6 +147,7 @@ export class SshLink implements Link {
     })
     try {
       this.#sftp = await withinMs(opening, timeoutMs, 'SFTP', late => late.end())
+      this.#sftp.setMaxListeners(0)
       this.#sftp.on('error', () => undefined)
       this.#sftp.on('close', () => (this.#sftp = undefined))
     } catch {
