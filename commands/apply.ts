@@ -2,7 +2,7 @@ import {Args} from '@oclif/core'
 import {BaseCommand} from '../src/base-command.js'
 import type {ApplyOutcome} from '../src/core/model/progress.js'
 import {fleetFlags} from '../src/fleet-flags.js'
-import {consentFlags, progressFlag} from '../src/plan-flags.js'
+import {consentFlags, progressFlag, reconcileFlag} from '../src/plan-flags.js'
 
 /** What `apply --json` prints. */
 interface ApplyResult {
@@ -24,12 +24,13 @@ export default class Apply extends BaseCommand<ApplyResult> {
   static override args = {
     file: Args.string({required: true, description: 'Plan file, as `peers fix --out` writes it.'}),
   }
-  static override flags = {...fleetFlags, ...consentFlags, ...progressFlag}
+  static override flags = {...fleetFlags, ...consentFlags, ...progressFlag, ...reconcileFlag}
 
   /** Loads, shows, asks, applies. */
   async run(): Promise<ApplyResult> {
     const {args, flags} = await this.parse(Apply)
     const terminal = this.terminal(flags)
+    const times = {reconcileMs: flags.reconcile * 1000}
     const {loadPlan, openPlanSession, hostActionsMaker} = await import('../src/context.js')
     const {obtainConsent} = await import('../src/engine/consent.js')
     const {apply} = await import('../src/engine/use-cases/apply.js')
@@ -46,7 +47,7 @@ export default class Apply extends BaseCommand<ApplyResult> {
       const makeActions = await hostActionsMaker(opened.session.fleet)
       const style = flags.progress ?? (this.jsonEnabled() ? 'silent' : 'lines')
       const outcome = await runPlan(plan, terminal, style, async running =>
-        apply(opened.session, plan, {...running, consent, makeActions}),
+        apply(opened.session, plan, {...running, consent, makeActions, times}),
       )
       return await this.show(
         {

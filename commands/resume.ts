@@ -2,7 +2,7 @@ import {Args, Flags} from '@oclif/core'
 import {BaseCommand} from '../src/base-command.js'
 import type {Resumed} from '../src/engine/use-cases/resume.js'
 import {fleetFlags} from '../src/fleet-flags.js'
-import {consentFlags, progressFlag} from '../src/plan-flags.js'
+import {consentFlags, progressFlag, reconcileFlag} from '../src/plan-flags.js'
 
 /** What `resume --json` prints. */
 interface ResumeResult {
@@ -26,6 +26,7 @@ export default class Resume extends BaseCommand<ResumeResult> {
     ...fleetFlags,
     ...consentFlags,
     ...progressFlag,
+    ...reconcileFlag,
     back: Flags.boolean({summary: 'Take back what was done instead.'}),
   }
 
@@ -33,6 +34,7 @@ export default class Resume extends BaseCommand<ResumeResult> {
   async run(): Promise<ResumeResult> {
     const {args, flags} = await this.parse(Resume)
     const terminal = this.terminal(flags)
+    const times = {reconcileMs: flags.reconcile * 1000}
     const {openJournal, openPlanSession, hostActionsMaker} = await import('../src/context.js')
     const {obtainConsent} = await import('../src/engine/consent.js')
     const {knownPlan, resume} = await import('../src/engine/use-cases/resume.js')
@@ -48,6 +50,7 @@ export default class Resume extends BaseCommand<ResumeResult> {
         resume(opened.session, args.id, {
           ...running,
           makeActions,
+          times,
           back: flags.back,
           consent: asked => obtainConsent(opened.session.deps.prompt, asked, given),
         }),

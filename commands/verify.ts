@@ -1,6 +1,7 @@
 import {Args, Flags} from '@oclif/core'
 import {BaseCommand} from '../src/base-command.js'
 import {fleetFlags} from '../src/fleet-flags.js'
+import {reconcileFlag} from '../src/plan-flags.js'
 import type {Verdict} from '../src/core/model/verdict.js'
 
 interface VerifyJson {
@@ -33,14 +34,7 @@ export default class Verify extends BaseCommand<VerifyJson> {
       helpValue: 'SECONDS',
       summary: 'Time to converge.',
     }),
-    reconcile: Flags.integer({
-      min: 1,
-      max: 3600,
-      default: 60,
-      env: 'QUORATE_RECONCILE',
-      helpValue: 'SECONDS',
-      summary: 'For how long raft and gossip must agree.',
-    }),
+    ...reconcileFlag,
   }
 
   /** Samples, judges, shows. */

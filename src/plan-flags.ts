@@ -27,3 +27,15 @@ export const progressFlag = {
     summary: 'Progress on stderr: lines, journal-like JSON lines, or none (the default with --json).',
   })(),
 }
+
+/** For how long a recovered cluster must agree with itself before it is called verified. */
+export const reconcileFlag = {
+  reconcile: Flags.integer({
+    min: 1,
+    max: 3600,
+    default: 60,
+    env: 'QUORATE_RECONCILE',
+    helpValue: 'SECONDS',
+    summary: "How long raft and gossip must agree; the leader's reconcile interval, 60 s in Consul.",
+  }),
+}

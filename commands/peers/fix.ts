@@ -4,7 +4,7 @@ import type {MilderWay, PeersFixIntent, Plan} from '../../src/core/model/plan.js
 import type {ApplyOutcome} from '../../src/core/model/progress.js'
 import {fleetFlags} from '../../src/fleet-flags.js'
 import {parseReaddress} from '../../src/engine/readdress-words.js'
-import {consentFlags, progressFlag} from '../../src/plan-flags.js'
+import {consentFlags, progressFlag, reconcileFlag} from '../../src/plan-flags.js'
 
 /** What `peers fix --json` prints. */
 export interface PeersFixResult {
@@ -67,12 +67,14 @@ export default class PeersFix extends BaseCommand<PeersFixResult> {
     }),
     ...consentFlags,
     ...progressFlag,
+    ...reconcileFlag,
   }
 
   /** Plans, shows, asks, applies. */
   async run(): Promise<PeersFixResult> {
     const {argv, flags} = await this.parse(PeersFix)
     const terminal = this.terminal(flags)
+    const times = {reconcileMs: flags.reconcile * 1000}
     const intent: PeersFixIntent = {
       remove: flags.remove ?? [],
       declaredDead: flags.dead ?? [],
@@ -102,7 +104,7 @@ export default class PeersFix extends BaseCommand<PeersFixResult> {
         runs: async (plan, work) => {
           const makeActions = await hostActionsMaker(opened.session.fleet)
           const style = flags.progress ?? (this.jsonEnabled() ? 'silent' : 'lines')
-          return runPlan(plan, terminal, style, async running => work({...running, makeActions}))
+          return runPlan(plan, terminal, style, async running => work({...running, makeActions, times}))
         },
       })
       const cluster = opened.session.fleet.cluster
