@@ -69,7 +69,12 @@ export function rankRemedies(findings: readonly Finding[]): readonly RankedRemed
       const key = remedy.commands.length > 0 ? remedy.commands.join('\n') : remedy.title
       const known = merged.get(key)
       if (known === undefined) merged.set(key, {remedy, answers: [finding.code]})
-      else if (!known.answers.includes(finding.code)) known.answers.push(finding.code)
+      else {
+        if (!known.answers.includes(finding.code)) known.answers.push(finding.code)
+        // Of two ways to say the same, the one that says more.
+        if (remedy.title.length > known.remedy.title.length)
+          known.remedy = {...remedy, risk: known.remedy.risk}
+      }
     }
   }
   const list = [...merged.values()]

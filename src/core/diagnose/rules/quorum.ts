@@ -25,7 +25,7 @@ function startRemedy(facts: ClusterFacts, of: Arithmetic, voters: readonly Voter
   )
   return remedy(
     'nothing',
-    `Start ${namesOf(facts, voters)}: ${of.up + voters.length} of ${of.total} is a quorum.`,
+    `Start ${namesOf(facts, voters)}: ${of.up + voters.length} of ${of.total} ${facts.leader.exists === 'yes' ? 'voters are then up' : 'is a quorum'}.`,
     commands.length === 0
       ? 'Changes no Raft state. The service manager is not known, so start it the way this host does.'
       : 'Changes no Raft state. Nothing can be lost.',

@@ -171,23 +171,23 @@ const volatileTypes = /^(tmpfs|ramfs|overlay|aufs)$/i
 
 /** NETWORK_FILE_SYSTEM: the data lies where locks or writes may fail, or where a reboot takes it. */
 export function networkFileSystem(facts: ClusterFacts): readonly Finding[] {
-  return facts.servers.flatMap(server => {
+  const known = facts.servers.flatMap(server => {
     const type = valueOf(server.server.disk)?.fileSystem
-    if (type === undefined) return []
-    const network = networkTypes.test(type)
-    if (!network && !volatileTypes.test(type)) return []
-    return [
-      makeFinding({
-        code: 'NETWORK_FILE_SYSTEM',
-        severity: 'warning',
-        on: server,
-        summary: `The data of ${server.host} lies on ${type}.`,
-        explanation: network
-          ? 'Locks and durable writes are not to be trusted over a network; stores have been damaged by it.'
-          : 'What is written there is gone after a reboot or with its container.',
-        evidence: [readingEvidence(server.server.disk, disk => `${disk.dataDir} on ${disk.fileSystem}`)],
-      }),
-    ]
+    return type !== undefined && (networkTypes.test(type) || volatileTypes.test(type)) ? [{server, type}] : []
+  })
+  return [...new Set(known.map(one => one.type))].map(type => {
+    const servers = known.filter(one => one.type === type).map(one => one.server)
+    return makeFinding({
+      code: 'NETWORK_FILE_SYSTEM',
+      severity: 'warning',
+      summary: `The data of ${listWords(servers.map(server => server.host))} lies on ${type}.`,
+      explanation: networkTypes.test(type)
+        ? 'Locks and durable writes are not to be trusted over a network; stores have been damaged by it.'
+        : 'What is written there is gone after a reboot or with its container.',
+      evidence: servers.map(server =>
+        readingEvidence(server.server.disk, disk => `${disk.dataDir} on ${disk.fileSystem}`),
+      ),
+    })
   })
 }
 
