@@ -58,9 +58,7 @@ export class Operator {
       XDG_CACHE_HOME: join(this.home, 'cache'),
       LAB_SUDO_PASSWORD: this.lab.ssh.sudoPassword,
       // The lab's reference servers reconcile every 5 s; real ones are watched for as long as they take by default.
-      ...(this.lab.reconcileSeconds === undefined
-        ? {}
-        : {QUORATE_RECONCILE: String(this.lab.reconcileSeconds)}),
+      ...(this.lab.binary.kind === 'reference' ? {QUORATE_RECONCILE: '7'} : {}),
       TERM: 'dumb',
       LC_ALL: 'C.UTF-8',
     }
