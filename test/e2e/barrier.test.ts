@@ -7,7 +7,7 @@ import {eventually, type Lab} from '../lab/lab.js'
 import type {LabManager} from '../lab/provision.js'
 import {untilRecord} from './crash.js'
 import {isWhole, scenario} from './scenario.js'
-import {consent, gone, planned} from './steps.js'
+import {consent, gone, planned, endedWell} from './steps.js'
 
 /** How someone else starts a server, each against another hold. */
 const restarts: readonly {readonly title: string; readonly manager: LabManager; readonly script: string}[] = [
@@ -50,7 +50,7 @@ for (const {title, manager, script} of restarts)
     async scene => {
       const {t, lab, operator} = scene
       await lab.kill(2, 3)
-      await lab.leaderless([1])
+      await lab.bereaved([1])
       const before = files(lab, 1)
       const args = gone(operator, 2, 3)
       const {plan, text} = await planned(operator, ...args)
@@ -73,11 +73,11 @@ for (const {title, manager, script} of restarts)
       )
       run.signal('SIGCONT')
       const ended = await run.ended
-      t.not(ended.exitCode, 0, `${ended.stdout}\n${ended.stderr}`)
+      t.not(ended.exitCode, 0, 'quorate stops')
       t.notOk(existsSync(lab.data(1, 'raft', 'peers.json')), 'no recovery file')
       t.same(files(lab, 1), before, 'no byte of the raft directory is quorate’s')
       const resumed = await operator.run('resume', operator.plans().at(-1) ?? '', '--confirm', 'lab')
-      t.equal(resumed.exitCode, 0, `${resumed.stdout}\n${resumed.stderr}`)
+      endedWell(t, resumed)
       await isWhole(scene, [1])
     },
   )

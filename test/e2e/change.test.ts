@@ -3,7 +3,7 @@ import {writeFileSync} from 'node:fs'
 import {atLeast} from '../lab/binaries.js'
 import {eventually} from '../lab/lab.js'
 import {holds, isWhole, scenario, someKeys} from './scenario.js'
-import {consent, doctor, fix, gone, planned} from './steps.js'
+import {consent, doctor, fix, gone, planned, endedWell} from './steps.js'
 import {Operator} from './operator.js'
 
 scenario('all servers have new addresses: the peer set follows them', {servers: 3}, async scene => {
@@ -16,7 +16,7 @@ scenario('all servers have new addresses: the peer set follows them', {servers: 
   t.teardown(() => moved.leave())
   const pairs = lab.numbers.flatMap(i => ['--readdress', `${old[i - 1] ?? ''}=${lab.address(i)}`])
   const done = await fix(moved, 'recovery-file', ...pairs)
-  t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+  endedWell(t, done)
   await isWhole({...scene, operator: moved}, lab.numbers)
 })
 
@@ -26,7 +26,7 @@ scenario(
   async scene => {
     const {t, lab, operator} = scene
     await lab.kill(2, 3)
-    await lab.leaderless([1])
+    await lab.bereaved([1])
     writeFileSync(lab.data(1, 'raft', 'peers.json'), `["${lab.address(1)}:8300"]\n`)
     await lab.exec(1, 'systemctl restart consul || true')
     await eventually('a server that will not start', async () =>
@@ -35,7 +35,7 @@ scenario(
     const before = await doctor(operator)
     t.ok(before.codes.has('DIALECT_MISMATCH'), before.text)
     const done = await fix(operator, 'recovery-file', ...gone(operator, 2, 3))
-    t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+    endedWell(t, done)
     await isWhole(scene, [1])
   },
 )
@@ -49,13 +49,13 @@ scenario('one survivor is behind: what the other holds is kept', {servers: 5}, a
   await holds(lab, 2, late)
   await lab.kill(3, 4, 5)
   await lab.heal()
-  await lab.leaderless([1, 2])
+  await lab.bereaved([1, 2])
   t.equal((await lab.contents(1, 'late/')).size, 0, 'server1 has none of the late keys')
   const {plan, text} = await planned(operator, ...gone(operator, 3, 4, 5))
   if (plan === undefined) throw new Error(text)
   const args = [...gone(operator, 3, 4, 5), ...consent(plan)]
   const done = await operator.run('peers', 'fix', '--cluster', 'lab', ...args)
-  t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+  endedWell(t, done)
   await isWhole(scene, [1, 2], [...keys, ...late])
 })
 
@@ -76,7 +76,7 @@ scenario(
     await holds(lab, best, late)
     await lab.kill(...doomed)
     await lab.heal()
-    await lab.leaderless([old, best])
+    await lab.bereaved([old, best])
     const args = gone(operator, ...doomed)
     const before = await doctor(operator)
     t.ok(before.codes.has('DIVERGENT_TAIL'), before.text)
@@ -84,7 +84,7 @@ scenario(
     t.equal(plan?.method, 'best-log-alone', text)
     if (plan === undefined) return
     const done = await operator.run('peers', 'fix', '--cluster', 'lab', ...args, ...consent(plan))
-    t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+    endedWell(t, done)
     await isWhole(scene, [old, best], [...keys, ...late])
     t.equal((await lab.contents(old, 'lost/')).size, 0, 'what nobody acknowledged is gone')
   },

@@ -1,11 +1,11 @@
 import {existsSync} from 'node:fs'
 import type {Test} from 'tap'
 import type {ServerBinary} from '../lab/binaries.js'
-import type { Lab} from '../lab/lab.js';
+import type {Lab} from '../lab/lab.js'
 import {eventually} from '../lab/lab.js'
 import {Operator, type JournalLine, type Running} from './operator.js'
 import {holds, isWhole, raise, type Scene, type Setting} from './scenario.js'
-import {consent, gone, planned} from './steps.js'
+import {consent, endedWell, gone, planned} from './steps.js'
 
 /**
  * Where and how a run is cut short: quorate is killed, or its ssh connections are cut, once the journal on disk has
@@ -59,7 +59,7 @@ export class Stage {
     const scene = await raise(t, setting, binary)
     const kept = scene.lab.numbers.filter(i => !dead.includes(i))
     await scene.lab.kill(...dead)
-    await scene.lab.leaderless(kept)
+    await scene.lab.bereaved(kept)
     const ends = new Map<number, number>()
     for (const i of kept) ends.set(i, await lastIndex(scene.lab, i))
     await scene.lab.kill(...kept)
@@ -72,7 +72,7 @@ export class Stage {
     const {lab, t} = this.scene
     await lab.restore(...this.kept)
     await Promise.all(this.kept.map(async i => lab.boot(i)))
-    await lab.leaderless(this.kept)
+    await lab.bereaved(this.kept)
     const operator = new Operator(lab, 'root')
     t.teardown(() => operator.leave())
     return operator
@@ -126,7 +126,7 @@ export class Stage {
   /** Checks that a later recovery still finds every key: the old state is not only old but sound. */
   async isMendable(operator: Operator, t: Test): Promise<void> {
     const {exitCode, stdout, stderr} = await operator.run(...(await this.command(operator)))
-    t.equal(exitCode, 0, `${stdout}\n${stderr}`)
+    endedWell(t, {exitCode, stdout, stderr})
     for (const i of this.kept) await holds(this.scene.lab, i, this.scene.keys)
   }
 }

@@ -3,7 +3,7 @@ import {existsSync, readFileSync} from 'node:fs'
 import {atLeast} from '../lab/binaries.js'
 import type {Lab} from '../lab/lab.js'
 import {isWhole, scenario} from './scenario.js'
-import {doctor, fix, gone, planned, consent} from './steps.js'
+import {doctor, fix, gone, planned, consent, endedWell} from './steps.js'
 
 const serfLeaves = (lab: Lab, i: number): number => {
   const path = lab.data(i, 'serf', 'local.snapshot')
@@ -25,7 +25,7 @@ scenario(
     const {plan, text} = await planned(operator)
     if (plan === undefined) throw new Error(text)
     const done = await operator.run('peers', 'fix', '--cluster', 'lab', ...consent(plan))
-    t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+    endedWell(t, done)
     await isWhole(scene, lab.numbers)
   },
 )
@@ -37,7 +37,7 @@ scenario(
     const {t, lab, operator} = scene
     await lab.kill(3)
     await lab.halt(2)
-    await lab.leaderless([1])
+    await lab.bereaved([1])
     await lab.kill(2)
     const leaves = serfLeaves(lab, 1)
     const lists: string[] = []
@@ -47,7 +47,7 @@ scenario(
     }, 20)
     const done = await fix(operator, 'recovery-file', ...gone(operator, 2, 3))
     clearInterval(watch)
-    t.equal(done.exitCode, 0, `${done.stdout}\n${done.stderr}`)
+    endedWell(t, done)
     t.equal(serfLeaves(lab, 1), leaves, 'the survivor never left')
     t.notOk(lists.includes('null'), 'no list turned null')
     await isWhole(scene, [1])

@@ -1,3 +1,4 @@
+import type {Test} from 'tap'
 import type {Ended} from '../lab/lab.js'
 import type {Answer, Operator} from './operator.js'
 
@@ -25,8 +26,9 @@ export interface DiagnosisView {
 export async function doctor(
   operator: Operator,
 ): Promise<{exitCode: number | undefined; codes: ReadonlySet<string>; text: string}> {
-  const {exitCode, answer, text} = await operator.json<DiagnosisView>('doctor', '--cluster', 'lab')
-  return {exitCode, codes: new Set(answer.result?.findings.map(finding => finding.code)), text}
+  const {exitCode, answer} = await operator.json<DiagnosisView>('doctor', '--cluster', 'lab')
+  const codes = new Set(answer.result?.findings.map(finding => finding.code))
+  return {exitCode, codes, text: `doctor: exit ${String(exitCode)}, ${[...codes].join(', ')}`}
 }
 
 /** Has `peers fix` make a plan without carrying it out. */
@@ -44,7 +46,8 @@ export async function planned(
   )
   const plan =
     answer.result?.plan ?? (answer.result?.phases === undefined ? undefined : (answer.result as PlanView))
-  return {exitCode, plan, answer, text}
+  const brief = `peers fix --dry-run: exit ${String(exitCode)}, ${plan?.method ?? text.slice(0, 1500)}`
+  return {exitCode, plan, answer, text: brief}
 }
 
 /** The arguments that consent to a plan: the cluster's name and each risk that must be accepted. */
@@ -64,4 +67,10 @@ export async function fix(operator: Operator, method: string, ...args: readonly 
 /** `--remove` and `--dead` for servers that are gone for good. */
 export function gone(operator: Operator, ...servers: readonly number[]): readonly string[] {
   return servers.flatMap(i => ['--remove', operator.lab.name(i), '--dead', operator.lab.name(i)])
+}
+
+/** Claims that quorate ended with exit status 0; what it printed is shown when it did not. */
+export function endedWell(t: Test, {exitCode, stdout, stderr}: Ended): void {
+  if (exitCode === 0) t.pass('quorate ends with exit status 0')
+  else t.fail(`quorate ended with exit status ${String(exitCode)}`, {stdout, stderr})
 }

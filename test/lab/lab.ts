@@ -314,6 +314,27 @@ export class Lab {
     })
   }
 
+  /** Waits until servers have no leader and have given up in gossip those that are gone; until then silence may heal. */
+  async bereaved(kept: readonly number[]): Promise<void> {
+    await this.leaderless(kept)
+    await this.mourned(kept)
+  }
+
+  /** Waits until gossip on the kept servers has every other one as failed or left. */
+  async mourned(kept: readonly number[]): Promise<void> {
+    await eventually(
+      'the dead failed in gossip',
+      async () => {
+        const views = await Promise.all(
+          kept.map(async i => this.json<{Name: string; Status: number}[]>(i, '/v1/agent/members')),
+        )
+        const alive = views.flat().filter(member => member.Status === 1)
+        return alive.every(({Name}) => kept.some(i => this.name(i) === Name)) ? true : undefined
+      },
+      60_000,
+    )
+  }
+
   /** Writes keys through one server; returns those that were acknowledged. */
   async put(i: number, pairs: readonly KeyValue[]): Promise<readonly KeyValue[]> {
     const lines = pairs.map(({key, value}) =>

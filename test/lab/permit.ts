@@ -11,7 +11,9 @@ export function labTest(title: string, run: (t: Test) => Promise<void>): void {
     void t.test(title, {skip: 'QUORATE_LAB=off'}, async () => Promise.resolve())
     return
   }
-  void t.test(title, async t => {
+  // Most of a scenario is waiting for servers: a few at a time fit on two processors.
+  t.jobs = 3
+  void t.test(title, {buffered: true}, async t => {
     const lack = await whyNoLab()
     if (lack === undefined) await run(t)
     else t.fail(`this machine cannot hold test hosts: ${lack}`)
