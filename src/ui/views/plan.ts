@@ -102,11 +102,12 @@ const stepsOn = (plan: Plan, host: string): readonly string[] =>
 const entryText = (server: Server | undefined): string =>
   server === undefined ? '-' : `${server.suffrage} ${printable(server.address, 60)}`
 
-function rolesNote(host: PlanHost | undefined): string {
-  if (host === undefined) return ''
-  if (host.role === 'dead') return 'declared dead'
-  if (host.role === 'set-aside') return host.rejoins ? 'set aside, rejoins blank' : 'set aside, stays stopped'
-  return ''
+/** What becomes of a server, in the place of its new entry. */
+function afterText(host: PlanHost | undefined, after: Server | undefined): string {
+  if (after !== undefined)
+    return host?.rejoins === true ? `blank, then ${entryText(after)}` : entryText(after)
+  if (host?.role === 'dead') return 'declared dead'
+  return host?.role === 'set-aside' ? 'set aside, stays stopped' : '-'
 }
 
 function peerSetLines(plan: Plan, theme: Theme, width: number): string[] {
@@ -125,19 +126,13 @@ function peerSetLines(plan: Plan, theme: Theme, width: number): string[] {
           ? undefined
           : 'changes'
     const name = printable(host?.host ?? '?', 40)
-    rows.push([
-      sign === undefined ? ' ' : theme.marks[sign],
-      name,
-      entryText(server),
-      entryText(after),
-      rolesNote(host) || ' ',
-    ])
+    rows.push([sign === undefined ? ' ' : theme.marks[sign], name, entryText(server), afterText(host, after)])
   }
   for (const server of plan.after.servers.filter(one => !seen.has(one)))
-    rows.push([theme.marks.joins, printable(hostOf(plan, server) ?? '?', 40), '-', entryText(server), ' '])
+    rows.push([theme.marks.joins, printable(hostOf(plan, server) ?? '?', 40), '-', entryText(server)])
   const table = renderTable(
-    [{header: ' '}, {header: 'server'}, {header: 'now'}, {header: 'after'}, {header: ' ', leaves: 1}],
-    [...rows, [' ', ' ', sizeText(plan.before), sizeText(plan.after), ' ']],
+    [{header: ' '}, {header: 'server'}, {header: 'now'}, {header: 'after'}],
+    [...rows, [' ', ' ', sizeText(plan.before), sizeText(plan.after)]],
     {width, cutMark: theme.marks.cut, paintHeader: theme.bold},
   )
   return table.map(line => paintSign(line, theme))
