@@ -31,7 +31,7 @@ export function renderManual(manifest: {
     'quorate-findings.7': cataloguePage(
       'quorate-findings',
       'every finding that doctor can make',
-      Object.entries(FINDINGS).map(([name, means]) => ({name, note: 'finding', means})),
+      Object.entries(FINDINGS).map(([name, means]) => ({name, note: '', means})),
       version,
     ),
   }
