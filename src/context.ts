@@ -125,11 +125,12 @@ export async function openNamedSession(
     env: process.env,
   })
   const connections = new Connections(connector)
+  const http = makeHttpClient()
   const session = new Session(
     {
       collect: {
         connections,
-        http: makeHttpClient(),
+        http,
         clock: systemClock,
         sha256,
         secrets: makeSecrets(process.env),
@@ -146,6 +147,7 @@ export async function openNamedSession(
   return {
     session,
     close: async () => {
+      await http.close()
       await connections.close()
       await connector.close()
     },

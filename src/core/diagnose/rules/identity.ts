@@ -139,11 +139,17 @@ function isLocalAddress(address: string): boolean {
   return host === '::1' || host === '::' || host.toLowerCase() === 'localhost'
 }
 
+/** Whether several servers were observed on the machine that quorate runs on: a practice cluster. */
+function shareThisMachine(facts: ClusterFacts): boolean {
+  const here = facts.servers.filter(one => valueOf(one.server.reached)?.transport === 'local')
+  return here.length > 1
+}
+
 /** LOOPBACK_ADDRESS: a peer is named by an address that means each host itself. */
 export function loopbackAddress(facts: ClusterFacts): readonly Finding[] {
   const peers = peersOf(facts)
   const local = peers.filter(peer => isLocalAddress(peer.address))
-  if (peers.length < 2 || local.length === 0) return []
+  if (peers.length < 2 || local.length === 0 || shareThisMachine(facts)) return []
   return [
     makeFinding({
       code: 'LOOPBACK_ADDRESS',
