@@ -237,8 +237,7 @@ class Run {
       this.#deps.progress({type: 'waiting', step, atMs: this.#deps.clock.nowMs(), missing})
     if (condition.is === 'verified') {
       const verdict = await this.#deps.verify(this.#plan, this.#rejoined(), withinMs, waiting)
-      if (verdict.verdict === 'verified')
-        return {note: 'one leader, one peer set, the same contents on every server'}
+      if (verdict.verdict === 'verified') return {note: 'one leader, one peer set, one state'}
       const code = verdict.verdict === 'failed' ? 'VERIFY_FAILED' : 'UNVERIFIED'
       return {halt: {code, why: shortcomings(verdict).slice(0, 5).join('; '), step}}
     }
@@ -378,7 +377,7 @@ function describeMet(condition: Condition): string {
     case 'leader':
       return 'they agree on one leader'
     case 'configuration':
-      return `its peer set has the ${condition.servers.length} planned servers`
+      return `its peer set is the planned one, of ${condition.servers.length}`
     case 'file-absent':
       return `${condition.path} was taken`
     case 'running':

@@ -146,7 +146,7 @@ async function proveStopped(actions: HostActions): Promise<StepResult> {
   if (!proof.value.stopped) return {ok: false, failure: 'barrier', note: proof.value.why}
   if (!proof.value.held)
     return {ok: false, failure: 'barrier', note: 'its service manager is free to start the server'}
-  return done('stopped: no process, no socket, nobody holds the store')
+  return done('stopped: no process, no socket, no store lock')
 }
 
 async function checked(

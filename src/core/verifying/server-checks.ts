@@ -86,7 +86,7 @@ function checkConfiguration(evidence: Evidence, judged: Judged): Check {
   const name = 'peer set'
   if (configuration === undefined) return check(name, judged, 'pending', 'its peer set was not read')
   if (sameServers(configuration, {servers: evidence.expectation.servers}))
-    return check(name, judged, 'ok', `its peer set has the ${configuration.servers.length} planned servers`)
+    return check(name, judged, 'ok', `its peer set is the planned one, of ${configuration.servers.length}`)
   return check(
     name,
     judged,

@@ -143,17 +143,18 @@ export function renderOutcome(plan: Plan, outcome: ApplyOutcome, layout: Progres
     ranges(wanted.map(id => ids.indexOf(id) + 1).filter(number => number > 0))
   const lines = [
     theme.bold(`STOPPED at step ${outcome.place.number} of ${outcome.place.of}: ${meanings[outcome.code]}.`),
-    ...wrap(`   ${mark(theme, 'bad')} ${printable(outcome.why, 600)}`, width, 5).map(line => line.trimEnd()),
+    ...hanging(`   ${mark(theme, 'bad')} `, 5, printable(outcome.why, 600), width),
   ]
-  const row = (name: string, text: string): string[] => wrap(`   ${padRight(name, 10)} ${text}`, width, 14)
-  if (outcome.asBefore)
-    lines.push(...indent(row('state', 'everything is as it was before; nothing was written')))
+  const row = (name: string, text: string): void => {
+    lines.push(...hanging(`   ${padRight(name, 10)} `, 14, text, width))
+  }
+  if (outcome.asBefore) row('state', 'everything is as it was before; nothing was written')
   else {
-    lines.push(...indent(row('done', numbers(outcome.done) || 'nothing')))
-    lines.push(...indent(row('not done', numbers(outcome.notDone) || 'nothing')))
-    for (const line of stateLines(outcome.left)) lines.push(...indent(row('left', line)))
-    if (plan.method !== 'online' && plan.method !== 'start' && plan.method !== 'join')
-      lines.push(...indent(row('kept', 'all copies; nothing is undone by itself')))
+    row('done', numbers(outcome.done) || 'nothing')
+    row('not done', numbers(outcome.notDone) || 'nothing')
+    for (const line of stateLines(outcome.left)) row('left', line)
+    const copies = plan.method !== 'online' && plan.method !== 'start' && plan.method !== 'join'
+    if (copies) row('kept', 'all copies; nothing is undone by itself')
   }
   lines.push('')
   for (const [what, command] of commandsAfter(plan, outcome))
@@ -161,9 +162,10 @@ export function renderOutcome(plan: Plan, outcome: ApplyOutcome, layout: Progres
   return lines.join('\n')
 }
 
-/** `wrap` gives up leading spaces; rows stand three cells in. */
-const indent = (lines: readonly string[]): readonly string[] =>
-  lines.map((line, at) => (at === 0 ? `   ${line}` : line))
+/** A text behind a head of `cells` cells, its further lines below its first word. */
+function hanging(head: string, cells: number, text: string, width: number): readonly string[] {
+  return wrap(text, width - cells).map((line, at) => (at === 0 ? head : ' '.repeat(cells)) + line)
+}
 
 function renderFinished(
   plan: Plan,

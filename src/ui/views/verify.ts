@@ -28,12 +28,14 @@ export function renderVerdict(
   const checks = order.flatMap(state => verdict.checks.filter(check => check.state === state))
   const hostWidth = Math.max(7, ...checks.map(check => printable(check.host ?? 'cluster', 40).length))
   const lines = checks.flatMap(check => {
-    const head = `${padRight(printable(check.host ?? 'cluster', 40), hostWidth)}  ${printable(check.text, 400)}`
-    const [first, ...rest] = wrap(head, width - 3, hostWidth + 2)
-    return [`${mark(theme, marks[check.state])}  ${first ?? ''}`, ...rest.map(line => `   ${line}`)]
+    const who = padRight(printable(check.host ?? 'cluster', 40), hostWidth)
+    const [first, ...rest] = wrap(printable(check.text, 400), width - hostWidth - 5)
+    const margin = ' '.repeat(hostWidth + 5)
+    return [
+      `${mark(theme, marks[check.state])}  ${who}  ${first ?? ''}`,
+      ...rest.map(line => `${margin}${line}`),
+    ]
   })
-  return [
-    theme.bold(`${headings[verdict.verdict]}: plan ${plan.id}, ${printable(plan.cluster, 60)}.`),
-    ...lines,
-  ].join('\n')
+  const heading = `${headings[verdict.verdict]}: plan ${plan.id}, ${printable(plan.cluster, 60)}.`
+  return [theme.bold(heading), ...lines].join('\n')
 }
