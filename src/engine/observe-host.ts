@@ -3,7 +3,7 @@ import {readProbe} from '../core/codec/probe.js'
 import type {ProbeResult} from '../core/codec/probe.js'
 import type {ServerObservation, StoreState} from '../core/model/observation.js'
 import type {Reading} from '../core/model/reading.js'
-import {read, unread, valueOf} from '../core/model/reading.js'
+import {mapReading, read, unread, valueOf} from '../core/model/reading.js'
 import {unreadApi, unreadServer} from '../core/model/unread-server.js'
 import type {Reason} from '../core/model/unread-server.js'
 import {readStore} from '../core/store/read-store.js'
@@ -213,7 +213,11 @@ class HostObserver {
         : nobody
           ? unreadApi(host, {why: 'not-asked', detail: 'The server does not run.'})
           : await askConsul(api, valueOf(probe.facts.version))
-    this.put({server: {...this.known.server, api: answers}})
+    // A running server knows its version better than whoever may not run its program.
+    const version = this.known.server.version
+    const told = mapReading(answers.self, self => self.version)
+    const known = version.kind === 'unread' && told.kind === 'read' ? told : version
+    this.put({server: {...this.known.server, api: answers, version: known}})
   }
 }
 

@@ -139,9 +139,11 @@ function isLocalAddress(address: string): boolean {
   return host === '::1' || host === '::' || host.toLowerCase() === 'localhost'
 }
 
-/** Whether several servers were observed on the machine that quorate runs on: a practice cluster. */
+/** Whether several hosts are on the machine that quorate runs on: a practice cluster. */
 function shareThisMachine(facts: ClusterFacts): boolean {
-  const here = facts.servers.filter(one => valueOf(one.server.reached)?.transport === 'local')
+  const here = facts.servers.filter(
+    one => valueOf(one.server.reached)?.transport === 'local' || isLocalAddress(`${one.server.address}:0`),
+  )
   return here.length > 1
 }
 
