@@ -35,14 +35,13 @@ export class JournalFile implements JournalStore {
   async savePlan(plan: Plan): Promise<void> {
     await makePrivateDirectory(this.#directory)
     const there = await this.loadPlan(plan.id)
-    const text = `${JSON.stringify(plan, undefined, 2)}\n`
-    if (there !== undefined && `${JSON.stringify(there, undefined, 2)}\n` === text) return
-    if (there !== undefined && there.fingerprint !== plan.fingerprint)
+    if (there?.fingerprint === plan.fingerprint) return // ids are digests of plans: it is the same one
+    if (there !== undefined)
       throw new QuorateError(
         'PLAN_UNREADABLE',
         `Another plan with the id ${plan.id} is kept in ${this.#directory}; ids must not be used twice.`,
       )
-    await writeDurably(this.#path(plan.id, 'plan.json'), text)
+    await writeDurably(this.#path(plan.id, 'plan.json'), `${JSON.stringify(plan, undefined, 2)}\n`)
   }
 
   async loadPlan(id: string): Promise<Plan | undefined> {

@@ -1,7 +1,8 @@
 /**
  * Proves a server stopped, three ways at once: no process of it, no socket on its Raft port, nobody holds its store.
  * 1 executable, 2 data directory, 3 store, 4 address of the Raft transport, 5 its port; each may be empty. Ends with 0
- * when it is stopped, else with 73 and the reason. A process of the same executable counts as this server unless its
+ * when it is stopped, else with 73 and the reason. A process of the same executable (of a product's usual name where
+ * the server was not seen running) counts as this server unless its
  * command line names another data directory; a stopped (T) process counts as running, a zombie does not. Locks are
  * matched by inode alone: overlays report other devices, and one alarm too many is the right mistake here.
  */
@@ -12,7 +13,8 @@ for proc in /proc/[0-9]*; do
   pid=\${proc#/proc/}
   own=$(readlink "$proc/exe" 2>/dev/null) || continue
   own=\${own% (deleted)}
-  [ -n "$exe" ] && [ "$own" = "$exe" ] || continue
+  if [ -n "$exe" ]; then [ "$own" = "$exe" ] || continue
+  else case \${own##*/} in consul | nomad | vault | bao | rqlited) ;; *) continue ;; esac; fi
   state=$(sed -n 's/^State:[[:space:]]*\\(.\\).*/\\1/p' "$proc/status" 2>/dev/null)
   case $state in Z | X | '') continue ;; esac
   words=$(tr '\\000' '\\n' <"$proc/cmdline" 2>/dev/null)

@@ -33,7 +33,7 @@ for (const scenario of scenarios) {
   void t.test(`${scenario.title}: killed at any moment, resume ends in the planned state`, async t => {
     const fresh = (): Rehearsal => ({world: scenario.make(), journal: new MemoryJournal(), events: []})
     const calm = fresh()
-    const plan = planFor(calm.world, {remove: scenario.dead, declaredDead: scenario.dead})
+    const plan = planFor(calm.world, {remove: scenario.dead})
     t.equal(plan.method, scenario.method)
     const never = killAt(calm.world, 0)
     const outcome = await run(plan, {...calm, moment: never.moment})

@@ -68,7 +68,7 @@ for (const scenario of recoveries) {
 
   void t.test(`${scenario.title}: killed at any moment, taking back ends in the old state`, async t => {
     const calm = fresh()
-    const plan = planFor(calm.world, {remove: scenario.dead, declaredDead: scenario.dead})
+    const plan = planFor(calm.world, {remove: scenario.dead})
     const count = killAt(calm.world, 0)
     await run(plan, {...calm, moment: count.moment})
     const ends = {taken: 0, refused: 0, untouched: 0}
@@ -107,7 +107,7 @@ for (const scenario of recoveries) {
     const started = async (): Promise<{rehearsal: Rehearsal; before: Before; plan: Plan}> => {
       const rehearsal = fresh()
       const before = record(rehearsal.world, scenario)
-      const plan = planFor(rehearsal.world, {remove: scenario.dead, declaredDead: scenario.dead})
+      const plan = planFor(rehearsal.world, {remove: scenario.dead})
       const moment = (place: string): undefined => {
         if (!place.startsWith('after start on')) return undefined
         throw killError(rehearsal.world)

@@ -1,0 +1,96 @@
+import {spawn, spawnSync} from 'node:child_process'
+import {chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs'
+import {createServer} from 'node:net'
+import type {AddressInfo} from 'node:net'
+import {join} from 'node:path'
+import t from 'tap'
+import type {Test} from 'tap'
+import {MOVE_AWAY, PROVE_STOPPED} from '../../src/adapters/stopped-script.js'
+
+/** Runs a script as the host would. */
+function sh(script: string, args: readonly string[]): {code: number | null; words: string} {
+  const {status, stderr} = spawnSync('sh', ['-c', script, 'sh', ...args], {encoding: 'utf8'})
+  return {code: status, words: stderr.trim()}
+}
+
+/** A program that looks like a server: an executable of its own, with `agent` on its command line. */
+async function server(t: Test, words: readonly string[]) {
+  const root = t.testdir({agent: 'read nothing\n'})
+  const executable = join(root, 'consul')
+  copyFileSync('/bin/sh', executable)
+  chmodSync(executable, 0o755)
+  const child = spawn(executable, ['agent', ...words], {cwd: root, stdio: ['pipe', 'ignore', 'ignore']})
+  t.teardown(() => child.kill('SIGKILL'))
+  await new Promise(resolve => child.once('spawn', resolve))
+  const gone = new Promise(resolve => child.once('exit', resolve))
+  return {executable, child, gone}
+}
+
+t.test('a process of the server is seen by its executable, unless it has another data directory', async t => {
+  const {executable, child, gone} = await server(t, ['-data-dir=/srv/a'])
+  t.match(sh(PROVE_STOPPED, [executable, '/srv/a', '', '', '']), {
+    code: 73,
+    words: `process ${child.pid} runs the server`,
+  })
+  t.match(sh(PROVE_STOPPED, [executable, '/srv/b', '', '', '']), {code: 0}, 'another server of the same host')
+  t.match(sh(PROVE_STOPPED, ['/usr/bin/other', '/srv/a', '', '', '']), {code: 0})
+  t.match(sh(PROVE_STOPPED, ['', '/srv/a', '', '', '']), {code: 73}, 'unknown executable: its name tells')
+  child.kill('SIGSTOP')
+  t.match(
+    sh(PROVE_STOPPED, [executable, '/srv/a', '', '', '']),
+    {code: 73},
+    'a frozen process holds what it holds',
+  )
+  child.kill('SIGKILL')
+  await gone
+  t.match(sh(PROVE_STOPPED, [executable, '/srv/a', '', '', '']), {code: 0, words: ''})
+})
+
+t.test('a data directory that only config files name counts as this server', async t => {
+  const {executable} = await server(t, ['-config-dir=/etc/consul.d'])
+  t.match(sh(PROVE_STOPPED, [executable, '/srv/a', '', '', '']), {code: 73})
+})
+
+t.test(
+  'a listening socket on the Raft port speaks against it; on another address of the host it does not',
+  async t => {
+    const listener = createServer()
+    await new Promise<void>(resolve => listener.listen(0, '127.0.0.2', resolve))
+    const {port} = listener.address() as AddressInfo
+    const ask = (address: string, at = port) => sh(PROVE_STOPPED, ['', '', '', address, String(at)])
+    t.match(ask('127.0.0.2'), {code: 73, words: `something listens on port ${port}`})
+    t.match(ask('127.0.0.3'), {code: 0})
+    t.match(ask('consul-1'), {code: 73}, 'a name is no address: any listener counts')
+    await new Promise(resolve => listener.close(resolve))
+    t.match(ask('127.0.0.2'), {code: 0})
+  },
+)
+
+t.test('a lock on the store speaks against it', async t => {
+  const store = join(t.testdir({'raft.db': 'x'}), 'raft.db')
+  t.match(sh(PROVE_STOPPED, ['', '', store, '', '']), {code: 0})
+  const child = spawn('flock', [store, 'sh', '-c', 'echo locked; read nothing'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  await new Promise(resolve => child.stdout.once('data', resolve))
+  t.match(sh(PROVE_STOPPED, ['', '', store, '', '']), {code: 73, words: /^process \d+ holds the log store$/})
+  const ended = new Promise(resolve => child.once('exit', resolve))
+  child.stdin.end()
+  await ended
+  t.match(sh(PROVE_STOPPED, ['', '', store, '', '']), {code: 0})
+})
+
+t.test('a small file is moved away whole, once, and only behind its guard', async t => {
+  const root = t.testdir({from: 'text'})
+  const [from, to] = [join(root, 'from'), join(root, 'deep/er/to')]
+  t.match(sh(MOVE_AWAY, [from, to, 'echo it runs >&2; exit 1']), {code: 73, words: 'it runs'})
+  t.equal(readFileSync(from, 'utf8'), 'text')
+  t.match(sh(MOVE_AWAY, [from, to, 'exit 0']), {code: 0})
+  t.equal(readFileSync(to, 'utf8'), 'text')
+  t.match(sh(MOVE_AWAY, [from, to, 'exit 1']), {code: 70}, 'a second time there is nothing to do')
+  writeFileSync(from, 'other')
+  t.match(sh(MOVE_AWAY, [from, to, '']), {code: 71, words: `${to} is there already`})
+  mkdirSync(join(root, 'directory'))
+  t.match(sh(MOVE_AWAY, [join(root, 'directory'), to, '']), {code: 71})
+})
