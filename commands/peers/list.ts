@@ -23,11 +23,15 @@ export default class PeersList extends BaseCommand<PeersListResult> {
     const {peersListJson, renderPeersList} = await import('../../src/ui/views/peers-list.js')
     const opened = await openSession(flags, argv as string[], terminal)
     try {
-      const {facts} = await doctor(opened.session, {ourVersion: this.config.version})
+      const {facts} = await doctor(opened.session, {
+        ourVersion: this.config.version,
+        compareContents: false,
+      })
       return await this.show(
         {
           result: peersListJson(facts),
           cluster: facts.fleet.cluster,
+          warnings: opened.session.reachAdvice(),
           exit: facts.peerSet === undefined ? 'inconclusive' : 'ok',
           screen: theme => renderPeersList(facts, {theme, width: terminal.width}),
         },

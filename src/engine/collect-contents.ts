@@ -14,9 +14,11 @@ export interface ContentsOptions {
   readonly rounds?: number
   /** Milliseconds for all rounds together; 120 000. */
   readonly allMs?: number
+  /** Bytes of contents read from one server; without a limit by default. */
+  readonly maxBytes?: number
 }
 
-const DEFAULTS = {parallel: 32, rounds: 4, allMs: 120_000}
+const DEFAULTS = {parallel: 32, rounds: 4, allMs: 120_000, maxBytes: Number.MAX_SAFE_INTEGER}
 const PAUSE_MS = 300
 
 /**
@@ -29,7 +31,7 @@ export async function collectContents(
   fleet: CollectedFleet,
   options: ContentsOptions = {},
 ): Promise<FleetObservation> {
-  const {parallel, rounds, allMs} = {...DEFAULTS, ...options}
+  const {parallel, rounds, allMs, maxBytes} = {...DEFAULTS, ...options}
   const deadlineMs = deps.clock.nowMs() + allMs
   const asked = fleet.hosts.filter(({server}) => server.api.self.kind === 'read')
   let found = new Map<string, Reading<ContentsDigest>>()
@@ -38,10 +40,13 @@ export async function collectContents(
     const readings = await inParallel(asked, parallel, async ({api, server}) => {
       const before = found.get(server.host) ?? server.api.contents
       if (api === undefined) return before
-      return beforeDeadline(readContents(api), deps.clock, deadlineMs, () => late(before))
+      // The first round takes the index that was just observed for the one before: contents that moved since are read again.
+      const index = round === 1 ? valueOf(server.api.self)?.raft?.appliedIndex : undefined
+      const reading = readContents(api, {maxBytes, before: index})
+      return beforeDeadline(reading, deps.clock, deadlineMs, () => late(before))
     })
     found = new Map(asked.map(({server}, i) => [server.host, readings[i] ?? server.api.contents]))
-    if (areComparable(readings)) break
+    if (areComparable(readings) || readings.every(reading => isHopeless(reading))) break
   }
   const servers = fleet.observation.servers.map(server => {
     const contents = found.get(server.host)
@@ -57,6 +62,11 @@ function late(reading: Reading<ContentsDigest>): Reading<ContentsDigest> {
     source: reading.source,
     detail: 'The contents did not arrive in time.',
   }
+}
+
+/** Whether asking again would meet the same obstacle. */
+function isHopeless(reading: Reading<ContentsDigest>): boolean {
+  return reading.kind === 'unread' && reading.why !== 'changed' && reading.why !== 'failed'
 }
 
 /** Whether another round would tell no more: nobody moved while it was read, and all that answer are at one index. */

@@ -20,9 +20,17 @@ const CONTENTS_MS = 60_000
  * read before and after; contents that moved meanwhile belong to no index and are unread. The body is taken in pieces,
  * so that contents of any size cost constant memory.
  */
-export async function readContents(api: ConsulApi): Promise<Reading<ContentsDigest>> {
+export async function readContents(
+  api: ConsulApi,
+  options: {
+    /** Bytes beyond which the contents are not read; without a limit by default. */
+    readonly maxBytes?: number
+    /** An applied index that was read before, which saves asking for it once. */
+    readonly before?: LogIndex | undefined
+  } = {},
+): Promise<Reading<ContentsDigest>> {
   const source: Source = {host: api.host, via: 'api', what: PATH}
-  const before = await appliedIndex(api)
+  const before = options.before ?? (await appliedIndex(api))
   if (before === undefined) return unread('failed', source, 'Its applied index was not read.')
   const hash = createHash('sha256')
   let keys = 0
@@ -40,7 +48,7 @@ export async function readContents(api: ConsulApi): Promise<Reading<ContentsDige
   const answer = await api.http.request(api.connection, {
     ...{method: 'GET', path: PATH, target, token, tls},
     timeoutMs: Math.max(api.timeoutMs, CONTENTS_MS),
-    maxBytes: Number.MAX_SAFE_INTEGER,
+    maxBytes: options.maxBytes ?? Number.MAX_SAFE_INTEGER,
     onChunk: bytes => {
       withinBudget = split(bytes) && withinBudget
     },
