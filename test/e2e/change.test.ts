@@ -14,7 +14,7 @@ scenario('all servers have new addresses: the peer set follows them', {servers: 
   await Promise.all(lab.numbers.map(async i => lab.boot(i)))
   const moved = new Operator(lab, operator.login)
   t.teardown(() => moved.leave())
-  const pairs = lab.numbers.flatMap(i => ['--readdress', `${old[i - 1] ?? ''}=${lab.address(i)}`])
+  const pairs = lab.numbers.flatMap(i => ['--readdress', `${old[i - 1] ?? ''}:8300=${lab.address(i)}:8300`])
   const done = await fix(moved, 'recovery-file', ...pairs)
   endedWell(t, done)
   await isWhole({...scene, operator: moved}, lab.numbers)
