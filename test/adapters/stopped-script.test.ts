@@ -57,7 +57,7 @@ t.test(
     const listener = createServer()
     await new Promise<void>(resolve => listener.listen(0, '127.0.0.2', resolve))
     const {port} = listener.address() as AddressInfo
-    const ask = (address: string, at = port) => sh(PROVE_STOPPED, ['', '', '', address, String(at)])
+    const ask = (address: string, at = port) => sh(PROVE_STOPPED, ['/no/such', '', '', address, String(at)])
     t.match(ask('127.0.0.2'), {code: 73, words: `something listens on port ${port}`})
     t.match(ask('127.0.0.3'), {code: 0})
     t.match(ask('consul-1'), {code: 73}, 'a name is no address: any listener counts')
@@ -68,17 +68,17 @@ t.test(
 
 t.test('a lock on the store speaks against it', async t => {
   const store = join(t.testdir({'raft.db': 'x'}), 'raft.db')
-  t.match(sh(PROVE_STOPPED, ['', '', store, '', '']), {code: 0})
+  t.match(sh(PROVE_STOPPED, ['/no/such', '', store, '', '']), {code: 0})
   const child = spawn('flock', [store, 'sh', '-c', 'echo locked; read nothing'], {
     stdio: ['pipe', 'pipe', 'ignore'],
   })
   t.teardown(() => child.kill('SIGKILL'))
   await new Promise(resolve => child.stdout.once('data', resolve))
-  t.match(sh(PROVE_STOPPED, ['', '', store, '', '']), {code: 73, words: /^process \d+ holds the log store$/})
+  t.match(sh(PROVE_STOPPED, ['/no/such', '', store, '', '']), {code: 73, words: /^process \d+ holds the log store$/})
   const ended = new Promise(resolve => child.once('exit', resolve))
   child.stdin.end()
   await ended
-  t.match(sh(PROVE_STOPPED, ['', '', store, '', '']), {code: 0})
+  t.match(sh(PROVE_STOPPED, ['/no/such', '', store, '', '']), {code: 0})
 })
 
 t.test('a small file is moved away whole, once, and only behind its guard', async t => {
