@@ -49,6 +49,7 @@ export default class Doctor extends BaseCommand<DoctorJson> {
         {
           result,
           cluster: diagnosis.facts.fleet.cluster,
+          warnings: opened.session.reachAdvice(),
           exit: diagnosis.exit,
           screen: theme => {
             const layout = {theme, width: terminal.width}

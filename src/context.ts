@@ -10,6 +10,7 @@ import type {FleetTarget} from './engine/fleet-target.js'
 import type {Session} from './engine/session.js'
 import type {HostActionsMaker} from './ports/host-actions.js'
 import type {JournalStore} from './ports/journal-store.js'
+import {QuorateError} from './errors.js'
 import type {FleetFlagValues} from './fleet-flags.js'
 import type {Terminal} from './ui/terminal.js'
 
@@ -29,6 +30,15 @@ function listed(value: readonly string[] | string | undefined): readonly string[
   return typeof value === 'string' ? value.split(',').filter(one => one !== '') : value
 }
 
+/** Paths on hosts: relative to what, nobody could say. */
+function absolute(flag: string, path: string | undefined): string | undefined {
+  if (path === undefined || path.startsWith('/')) return path
+  throw new QuorateError(
+    'USAGE',
+    `--${flag} takes an absolute path on the hosts, not '${path.slice(0, 80)}'.`,
+  )
+}
+
 function settingsFromFlags(flags: FleetFlagValues): HostSettings {
   const password = flags['sudo-password-env']
   const tokenEnv = flags['token-env']
@@ -43,13 +53,44 @@ function settingsFromFlags(flags: FleetFlagValues): HostSettings {
     sudo: flags.sudo,
     sudoPassword:
       flags['ask-sudo-password'] === true ? 'ask' : password === undefined ? undefined : {env: password},
-    dataDir: flags['data-dir'],
-    configDir: flags['config-dir'],
+    dataDir: absolute('data-dir', flags['data-dir']),
+    configDir: absolute('config-dir', flags['config-dir']),
     service: flags.unit === undefined ? undefined : {unit: flags.unit},
     http: flags.http,
     token:
       tokenEnv === undefined ? (tokenFile === undefined ? undefined : {file: tokenFile}) : {env: tokenEnv},
   }
+}
+
+const REACH_FLAGS = [
+  'inventory',
+  'product',
+  'transport',
+  'user',
+  'port',
+  'identity',
+  'jump',
+  'known-hosts',
+  'sudo-password-env',
+  'data-dir',
+  'config-dir',
+  'unit',
+  'http',
+  'token-env',
+  'token-file',
+] as const
+
+/** The flags on how hosts are reached, as they would be typed again; what an environment variable says it says again. */
+function typedFlags(flags: FleetFlagValues): readonly string[] {
+  const words = REACH_FLAGS.flatMap(name => {
+    const value = flags[name]
+    const fromEnvironment = process.env[`QUORATE_${name.toUpperCase().replaceAll('-', '_')}`] !== undefined
+    if (value === undefined || fromEnvironment) return []
+    const values = typeof value === 'object' ? value : [value]
+    return values.flatMap(one => [`--${name}`, String(one)])
+  })
+  const sudo = flags.sudo === undefined ? [] : [flags.sudo ? '--sudo' : '--no-sudo']
+  return [...words, ...sudo, ...(flags['ask-sudo-password'] === true ? ['--ask-sudo-password'] : [])]
 }
 
 async function loadInventory(flags: FleetFlagValues): Promise<Inventory | undefined> {
@@ -79,6 +120,7 @@ export async function nameFleetFrom(flags: FleetFlagValues, hosts: readonly stri
       settings: settingsFromFlags(flags),
       connectTimeoutMs: Math.min(flags.timeout, 10) * 1000,
       sshConfigHosts,
+      typed: typedFlags(flags),
     },
     await loadInventory(flags),
   )

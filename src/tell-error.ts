@@ -21,7 +21,8 @@ function causesOf(error: Error): string[] {
   const causes: string[] = []
   let cause = error.cause
   while (cause instanceof Error && causes.length < causesMax) {
-    causes.push(cause.message)
+    // What runs over several lines is a dump of a library, not its words
+    if (!cause.message.includes('\n')) causes.push(cause.message)
     cause = cause.cause
   }
   return causes

@@ -94,7 +94,7 @@ function placeOf(
   document: Document.Parsed,
   counter: LineCounter,
   keys: readonly PropertyKey[],
-): {line: number; col: number} | undefined {
+): {line: number; col: number} {
   for (let depth = keys.length; depth >= 0; depth--) {
     const node = (
       depth === 0 ? document.contents : document.getIn(keys.slice(0, depth), true)
@@ -102,7 +102,7 @@ function placeOf(
     const offset = node?.range?.[0]
     if (offset !== undefined) return counter.linePos(offset)
   }
-  return undefined
+  return {line: 1, col: 1}
 }
 
 /** Reads and checks an inventory. Throws INVENTORY_INVALID with file, line and column. */
@@ -138,11 +138,10 @@ export async function parseInventory(text: string, path: string): Promise<Invent
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const keys = issue?.path ?? []
-    const name = keys.length === 0 ? 'the file' : `'${keys.map(String).join('.')}'`
     throw problemAt(
       path,
       placeOf(document, counter, keys),
-      `${name}: ${issue?.message ?? 'not as expected'}.`,
+      `${keys.length === 0 ? '' : `'${keys.map(String).join('.')}': `}${issue?.message ?? 'not as expected'}.`,
     )
   }
   const base = dirname(resolve(path))

@@ -67,7 +67,9 @@ export const inventorySchema = z.strictObject(
     error: issue =>
       issue.input === null || issue.input === undefined
         ? 'the file is empty; it must have clusters'
-        : undefined,
+        : issue.code === 'invalid_type'
+          ? 'this is not an inventory: it must have clusters, each with hosts'
+          : undefined,
   },
 )
 

@@ -3,6 +3,9 @@ import type {Connector, HostConnection, HostTarget} from '../ports/transport.js'
 /** What came of reaching a host: the answer of the connector. */
 export type Reached = Awaited<ReturnType<Connector['connect']>>
 
+/** Why a host could not be reached, with its code and what the operator may type. */
+export type NotReached = Extract<Reached, {readonly kind: 'unread'}>
+
 /**
  * One connection to each host for a whole command. Observing, applying and verifying all go through the same one;
  * a host that could not be reached, or whose connection was given up, is tried anew when it is next asked for.
@@ -10,6 +13,9 @@ export type Reached = Awaited<ReturnType<Connector['connect']>>
 export class Connections {
   private readonly opening = new Map<string, Promise<Reached>>()
   private readonly ready = new Map<string, HostConnection>()
+  /** Why hosts were not reached when they were last tried, by host. */
+  readonly refusals = new Map<string, NotReached>()
+
   constructor(private readonly connector: Connector) {}
 
   /** The connection to a host, opened when there is none yet. */
@@ -21,8 +27,12 @@ export class Connections {
     const reached = await opening
     const isOurs = this.opening.get(target.host) === opening
     if (reached.kind === 'unread') {
+      this.refusals.set(target.host, reached)
       if (isOurs) this.opening.delete(target.host)
-    } else if (isOurs) this.ready.set(target.host, reached.connection)
+    } else if (isOurs) {
+      this.refusals.delete(target.host)
+      this.ready.set(target.host, reached.connection)
+    }
     // It was given up while it was opened.
     else await closeQuietly(reached.connection)
     return reached

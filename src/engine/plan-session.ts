@@ -36,6 +36,7 @@ export class PlanSession {
   /** Observes the plan's hosts, the dead ones included: one that answers is news. */
   async observeAll(): Promise<FleetObservation> {
     const {observation, hosts} = await this.#session.observe()
+    this.#session.requireReached(observation)
     for (const host of hosts) this.#hosts.set(host.server.host, host)
     return observation
   }

@@ -56,6 +56,32 @@ export class Session {
     return {...collected, observation: {...observation, cluster: name}}
   }
 
+  /**
+   * Refuses to go on where not one host was reached: whatever was to be planned, there is nothing to plan with. Hosts
+   * that are only partly out of reach are the planner's to judge.
+   */
+  requireReached(observation: FleetObservation): void {
+    const {servers} = observation
+    const first = servers[0]
+    if (first === undefined || first.reached.kind === 'read') return
+    if (servers.some(server => server.reached.kind === 'read')) return
+    const refusal = this.deps.collect.connections.refusals.get(first.host)
+    const others = servers.length === 1 ? '' : `None of ${servers.length} hosts was reached. `
+    const detail = first.reached.detail ?? 'It did not answer.'
+    throw new QuorateError(
+      refusal?.code ?? 'HOST_UNREACHABLE',
+      `${others}${first.host} cannot be reached (${first.reached.why}): ${detail}`,
+      {hints: refusal?.hints ?? [], details: {hosts: servers.map(server => server.host)}},
+    )
+  }
+
+  /** What the operator may type to be let in on hosts that were not reached, a line for each. */
+  reachAdvice(): readonly string[] {
+    return [...this.deps.collect.connections.refusals].flatMap(([host, {code, hints}]) =>
+      hints.map(hint => `${host} (${code}): ${hint}`),
+    )
+  }
+
   /** Refuses to go on where nothing was named and this machine runs no server. */
   requireServers(observation: FleetObservation): void {
     if (this.named.origin !== 'local') return

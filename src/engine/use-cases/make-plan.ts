@@ -30,6 +30,7 @@ const sampleEveryMs = 2000
 export async function makePlan(session: Session, intent: PeersFixIntent, onWait: OnWait): Promise<Planned> {
   let observation = await look(session)
   session.requireServers(observation)
+  session.requireReached(observation)
   let result = plan(session, observation, intent)
   if (result.kind === 'plan' && leaderless.has(result.plan.method) && someServerRuns(observation)) {
     const clock = session.deps.collect.clock

@@ -31,6 +31,13 @@ function beliefCell(server: ServerFacts, peer: Server, theme: Theme): string {
   return entry.suffrage
 }
 
+/** Why a host told nothing at all; undefined where it was reached. */
+function unreadWords(server: ServerFacts): string | undefined {
+  const {reached} = server.server
+  if (reached.kind === 'read') return undefined
+  return `no answer (${reached.why})${reached.detail === undefined ? '' : `: ${printable(reached.detail, 200)}`}`
+}
+
 function sourceLines(facts: ClusterFacts, width: number): string[] {
   return facts.servers.flatMap(server => {
     const state =
@@ -39,7 +46,7 @@ function sourceLines(facts: ClusterFacts, width: number): string[] {
     const index = server.believed?.index === undefined ? '' : `, set at index ${server.believed.index}`
     const text =
       from === undefined
-        ? `${short(server.host)}: unread (${state})`
+        ? `${short(server.host)}: ${unreadWords(server) ?? `unread (${state})`}`
         : `${short(server.host)}: ${printable(from.what, 80)} (${state}${index}${server.believed?.servers.length === 0 ? ', empty' : ''})`
     return wrap(text, width, 2)
   })
