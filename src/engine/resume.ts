@@ -55,8 +55,11 @@ export function resumePoint(
   const begun = own(entries.filter(entry => entry.type === 'begin').map(entry => entry.step))
   const steps = plan.phases.flatMap(phase => phase.steps)
   const started = steps.some(step => step.action.do === 'start-service' && begun.has(step.id))
+  // What was renamed or put back since is not what the log was read from.
   const fenced = new Set(
-    steps.filter(step => step.action.do === 'fence' && begun.has(step.id)).map(step => step.host),
+    steps
+      .filter(step => ['fence', 'restore-copy'].includes(step.action.do) && begun.has(step.id))
+      .map(step => step.host),
   )
   for (const step of steps) {
     if (!done.has(step.id)) continue

@@ -103,7 +103,7 @@ function committedSince(
   hosts: readonly Back[],
   begun: Begun,
 ): Refusal | undefined {
-  const started = hosts.filter(one => begun.has(one.host.host, 'start-service'))
+  const started = hosts.filter(one => mayHaveStarted(plan, one, begun))
   if (started.length === 0) return undefined
   const {leader} = situation
   if (leader.kind !== 'none')
@@ -121,6 +121,24 @@ function committedSince(
       )
   }
   return undefined
+}
+
+/**
+ * Whether a server may have run on what the plan wrote: we started it, or its machine came back by itself, which
+ * forgets what holds it, and the file it was given has been taken.
+ */
+function mayHaveStarted(plan: Plan, one: Back, begun: Begun): boolean {
+  const {host} = one.host
+  if (begun.has(host, 'start-service')) return true
+  return wroteFile(plan, one, begun) && (one.now.runs !== false || fileState(plan, one) === 'absent')
+}
+
+/** Whether the file of the plan may have been written on a host. */
+function wroteFile(plan: Plan, {host}: Back, begun: Begun): boolean {
+  const path = writtenFile(plan, host)?.path
+  return begun.steps.some(
+    step => step.host === host.host && step.action.do === 'write-file' && step.action.path === path,
+  )
 }
 
 function tooLate(plan: Plan, why: string): Refusal {
@@ -190,6 +208,7 @@ function backPhases(plan: Plan, hosts: readonly Back[], begun: Begun): readonly 
   const planHosts = hosts.map(one => one.host)
   lockPhase(list, planHosts)
   barrierPhases(list, planHosts, host => leaveTrap(hosts.find(one => one.host === host)?.now))
+  list.add('reread', hosts.flatMap(rereadAgain))
   const requires = barrierConditions(planHosts, [])
   const put = (drafts: readonly Omit<StepDraft, 'requires' | 'undo'>[]): StepDraft[] =>
     drafts.map(draft => ({...draft, requires, undo: 'applying the plan again'}))
@@ -206,6 +225,22 @@ function backPhases(plan: Plan, hosts: readonly Back[], begun: Begun): readonly 
   )
   releasePhase(list, planHosts)
   return list.phases
+}
+
+/**
+ * A leader may be elected, and commit, between the look that this plan rests on and the stop: somebody types the
+ * cluster's name meanwhile. The logs are read again behind the barrier, and one that has grown stops the way back.
+ */
+function rereadAgain({host, now}: Back): readonly StepDraft[] {
+  if (host.role !== 'included' || now.end === undefined) return []
+  return [
+    {
+      host: host.host,
+      action: {do: 'reread-log', end: now.end, configuration: undefined},
+      requires: [{is: 'stopped', hosts: [host.host]}],
+      undo: 'nothing to take back',
+    },
+  ]
 }
 
 type Draft = Omit<StepDraft, 'requires' | 'undo'>
@@ -239,10 +274,8 @@ function putBack(plan: Plan, one: Back, begun: Begun): readonly Draft[] {
   const {host, now} = one
   if (!begun.has(host.host, 'copy')) return []
   const written = writtenFile(plan, host)
-  const wroteIt = begun.steps.some(
-    step => step.host === host.host && step.action.do === 'write-file' && step.action.path === written?.path,
-  )
-  const taken = !now.legacy && begun.has(host.host, 'start-service')
+  const wroteIt = wroteFile(plan, one, begun)
+  const taken = !now.legacy && mayHaveStarted(plan, one, begun)
   const paths = [
     ...(taken ? [host.raftDir] : wroteIt && written?.replaces !== undefined ? [written.path] : []),
     ...begun.steps.flatMap(step =>

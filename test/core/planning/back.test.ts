@@ -68,6 +68,7 @@ t.test('before the first start our files are moved away and what ran is started 
     'hold a:hold-service b:hold-service',
     'stop a:stop-service b:stop-service',
     'prove a:prove-stopped b:prove-stopped',
+    'reread a:reread-log b:reread-log',
     'write a:move-away b:move-away',
     'start a:release-service a:start-service b:release-service b:start-service',
     'release a:unlock b:unlock',

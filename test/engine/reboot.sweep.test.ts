@@ -1,0 +1,122 @@
+import t from 'tap'
+import type {Plan, PlanResult} from '../../src/core/model/plan.js'
+import {planBack} from '../../src/core/planning/back.js'
+import {backPrefix} from '../../src/engine/resume.js'
+import {endOf, paths} from '../model/disk.js'
+import {observe} from '../model/observe.js'
+import {killAt, MemoryJournal, planContext, planFor, run} from '../model/rehearsal.js'
+import type {Rehearsal} from '../model/rehearsal.js'
+import {dies, scenarios} from '../model/scenes.js'
+import type {Scenario} from '../model/scenes.js'
+import {raftOf} from '../model/server.js'
+import type {World} from '../model/world.js'
+
+/** A power cut: what lives in /run is gone, and every server that is enabled at boot is started. */
+function reboot(world: World, scenario: Scenario): void {
+  for (const host of world.hosts) {
+    if (scenario.dead.includes(host.identity.name)) continue
+    world.kill(host.identity.name)
+    host.held = false
+    host.lock = undefined
+  }
+  for (const host of world.hosts)
+    if (!scenario.dead.includes(host.identity.name)) world.start(host.identity.name)
+  world.pass(30_000)
+}
+
+const backOf = (plan: Plan, {world, journal}: Rehearsal): PlanResult =>
+  planBack(plan, journal.lines, observe(world), planContext(world))
+
+const grown = (world: World, plan: Plan): boolean =>
+  plan.hosts.some(
+    host =>
+      host.role === 'included' &&
+      host.end !== undefined &&
+      endOf(raftOf(world.host(host.host))).index > host.end.index,
+  )
+
+const rebooted = scenarios.filter(
+  ({method, title}) => method === 'recovery-file' && /^[35] servers/.test(title),
+)
+
+for (const scenario of rebooted) {
+  const fresh = (): Rehearsal => ({world: scenario.make(), journal: new MemoryJournal(), events: []})
+  const killed = async (n: number) => {
+    const rehearsal = fresh()
+    const raft = (): string[] =>
+      scenario.kept.map(name => rehearsal.world.host(name).disk.fingerprint([paths.raft]))
+    const before = raft()
+    const plan = planFor(rehearsal.world, {declaredDead: scenario.dead})
+    const kill = killAt(rehearsal.world, n)
+    const died = await dies(run(plan, {...rehearsal, moment: kill.moment}))
+    rehearsal.world.killed = false
+    return {rehearsal, plan, died, before, raft, at: kill.at()}
+  }
+
+  void t.test(
+    `${scenario.title}: killed anywhere, all hosts rebooted: what is taken back is, and acknowledged writes stay`,
+    async t => {
+      const bad: string[] = []
+      const ends = {taken: 0, refused: 0, untouched: 0}
+      for (let n = 1; ; n++) {
+        const {rehearsal, plan, died, before, raft, at} = await killed(n)
+        if (!died) break
+        const {world} = rehearsal
+        reboot(world, scenario)
+        const acknowledged = world.put('acknowledged', 'x')
+        const back = backOf(plan, rehearsal)
+        if (back.kind === 'refused') {
+          ends.refused += 1
+          if (!grown(world, plan)) bad.push(`${n} ${at}: ${back.why}`)
+          continue
+        }
+        if (acknowledged || grown(world, plan)) bad.push(`${n} ${at}: taken back beside acknowledged writes`)
+        if (back.kind === 'nothing-to-do') ends.untouched += 1
+        else {
+          ends.taken += 1
+          const outcome = await run(back.plan, rehearsal, backPrefix)
+          if (outcome.kind !== 'finished') bad.push(`${n} ${at}: ${outcome.why}`)
+          if (JSON.stringify(raft()) !== JSON.stringify(before))
+            bad.push(`${n} ${at}: told to be taken back, and it is not`)
+        }
+      }
+      t.same(bad, [])
+      t.ok(ends.taken > 0 && ends.refused > 0)
+      t.comment(`${scenario.title}: ${JSON.stringify(ends)}`)
+    },
+  )
+}
+
+void t.test(
+  'S5: a leader that commits while the way back is confirmed stops it, and goes on serving',
+  async t => {
+    const [, scenario] = scenarios
+    if (scenario === undefined) return t.fail('no scenario')
+    const rehearsal: Rehearsal = {world: scenario.make(), journal: new MemoryJournal(), events: []}
+    const {world} = rehearsal
+    const plan = planFor(world, {declaredDead: scenario.dead})
+    let asked = false
+    // The operator stops right after the start, before anyone was elected, and asks for the way back.
+    const outcome = await run(plan, {
+      ...rehearsal,
+      moment: place => {
+        if (place.startsWith('after record done') && place.includes('start-service')) asked = true
+        return undefined
+      },
+      stopRequested: () => asked,
+    })
+    t.match(outcome, {kind: 'stopped', code: 'STOPPED_BY_OPERATOR'})
+    for (const name of scenario.kept) world.start(name)
+    const back = backOf(plan, rehearsal)
+    if (back.kind !== 'plan') return t.fail(JSON.stringify(back))
+    world.pass(30_000) // the prompt waits for the cluster's name meanwhile
+    t.ok(world.put('acknowledged', 'x'))
+    const taken = await run(back.plan, rehearsal, backPrefix)
+    t.not(taken.kind, 'finished', 'acknowledged writes are not taken back')
+    world.pass(30_000)
+    t.ok(world.put('later', 'y'), 'the cluster goes on')
+    for (const name of scenario.kept)
+      t.equal(world.allContents(name).get('acknowledged')?.value, 'x', `${name} kept the write`)
+    return undefined
+  },
+)
