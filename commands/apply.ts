@@ -54,7 +54,8 @@ export default class Apply extends BaseCommand<ApplyResult> {
           result: {plan: plan.id, method: plan.method, outcome},
           cluster: plan.cluster,
           exit: exitOf(outcome),
-          screen: theme => renderOutcome(plan, outcome, {theme, width: terminal.width}),
+          screen: theme =>
+            renderOutcome(plan, outcome, {theme, width: terminal.width, again: opened.session.named}),
         },
         terminal,
       )

@@ -55,7 +55,7 @@ export default class Resume extends BaseCommand<ResumeResult> {
           consent: asked => obtainConsent(opened.session.deps.prompt, asked, given),
         }),
       )
-      const layout = {width: terminal.width}
+      const layout = {width: terminal.width, again: opened.session.named}
       return await this.show(
         {
           result: {plan: plan.id, method: plan.method, outcome},

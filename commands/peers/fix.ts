@@ -131,7 +131,9 @@ export default class PeersFix extends BaseCommand<PeersFixResult> {
           cluster,
           exit: outcome === undefined ? 'ok' : exitOf(outcome),
           screen: () =>
-            outcome === undefined ? saved : renderOutcome(plan, outcome, {theme, width: terminal.width}),
+            outcome === undefined
+              ? saved
+              : renderOutcome(plan, outcome, {theme, width: terminal.width, again: opened.session.named}),
         },
         terminal,
       )

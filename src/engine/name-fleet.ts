@@ -15,6 +15,8 @@ export interface FleetWords {
   readonly connectTimeoutMs: number
   /** Names of hosts that ssh_config lists, for arguments with wildcards. */
   readonly sshConfigHosts: readonly string[]
+  /** Flags that were typed to say how hosts are reached, to complete the commands that we print. */
+  readonly typed: readonly string[]
 }
 
 /** A named fleet, and where the names came from. `local` means that nothing was named: look at this machine. */
@@ -25,6 +27,8 @@ export interface NamedFleet {
   readonly clusterNamed: boolean
   /** Arguments that name the same fleet again, for commands we print. */
   readonly invocation: readonly string[]
+  /** Of these, the flags that say how hosts are reached: for commands that know the fleet by their plan. */
+  readonly reach: readonly string[]
 }
 
 /** `user@host:port`, `[v6]:port`, or a plain name. Throws USAGE for what cannot be a host. */
@@ -164,7 +168,8 @@ export function nameFleet(words: FleetWords, inventory: Inventory | undefined): 
       fleet: {cluster: cluster.name, product: words.product ?? cluster.product, members},
       origin: 'inventory',
       clusterNamed: true,
-      invocation: ['--cluster', cluster.name],
+      invocation: ['--cluster', cluster.name, ...words.typed],
+      reach: words.typed,
     }
   }
   if (words.cluster !== undefined) {
@@ -185,7 +190,8 @@ export function nameFleet(words: FleetWords, inventory: Inventory | undefined): 
     },
     origin: 'local',
     clusterNamed: false,
-    invocation: [],
+    invocation: words.typed,
+    reach: words.typed,
   }
 }
 
@@ -220,6 +226,7 @@ function fromArguments(words: FleetWords, inventory: Inventory | undefined): Nam
     },
     origin: 'arguments',
     clusterNamed: (words.cluster ?? cluster?.name) !== undefined,
-    invocation: words.hosts,
+    invocation: [...words.hosts, ...words.typed],
+    reach: words.typed,
   }
 }

@@ -10,6 +10,7 @@ const words = (over: Partial<FleetWords>): FleetWords => ({
   settings: {},
   connectTimeoutMs: 1000,
   sshConfigHosts: [],
+  typed: [],
   ...over,
 })
 const inventory: Inventory = {

@@ -1,6 +1,6 @@
 import type {Plan, Step} from '../../core/model/plan.js'
 import type {ApplyEvent, ApplyOutcome, HostsLeft, StopCode} from '../../core/model/progress.js'
-import {printable} from '../../core/text.js'
+import {printable, shellCommand} from '../../core/text.js'
 import {displayWidth, formatDuration, padLeft, padRight, truncate, wrap} from './text.js'
 import {mark} from './theme.js'
 import type {Theme} from './theme.js'
@@ -8,6 +8,8 @@ import type {Theme} from './theme.js'
 export interface ProgressLayout {
   readonly theme: Theme
   readonly width: number
+  /** Arguments that name the fleet again, and those of them that only say how its hosts are reached. */
+  readonly again?: {readonly invocation: readonly string[]; readonly reach: readonly string[]}
 }
 
 const noteMax = 200
@@ -93,31 +95,42 @@ function stateLines(left: HostsLeft): readonly string[] {
   return lines
 }
 
+/** Commands with the flags that this run was given, complete enough to paste. */
+function typist(plan: Plan, again: ProgressLayout['again']) {
+  const id = plan.of ?? plan.id
+  const onPlan = (...words: readonly string[]): string =>
+    shellCommand(['quorate', ...words, ...(again?.reach ?? [])])
+  const fleet = again?.invocation ?? ['--cluster', plan.cluster]
+  return {
+    resume: onPlan('resume', id),
+    back: onPlan('resume', id, '--back'),
+    verify: onPlan('verify', id),
+    doctor: shellCommand(['quorate', 'doctor', ...fleet]),
+  }
+}
+
 /** The commands that make sense after a stop, each with what it does. */
-export function commandsAfter(
+function commandsAfter(
   plan: Plan,
   outcome: Extract<ApplyOutcome, {kind: 'stopped'}>,
+  again: ProgressLayout['again'],
 ): readonly string[][] {
   const id = plan.of ?? plan.id
+  const type = typist(plan, again)
   const history = ['everything that was done', `quorate history ${id}`]
   if (outcome.asBefore)
     return outcome.code === 'PLAN_STALE'
       ? [['make a new plan from what is so now', 'quorate peers fix …'], history]
-      : [['when the other is done', `quorate resume ${id}`], history]
-  if (plan.method === 'back')
-    return [['put it right, then go on taking back', `quorate resume ${id} --back`], history]
+      : [['when the other is done', type.resume], history]
+  if (plan.method === 'back') return [['put it right, then go on taking back', type.back], history]
   if (outcome.code === 'UNVERIFIED' || outcome.code === 'VERIFY_FAILED')
     return [
-      ['look again', `quorate verify ${id}`],
-      ['what is wrong', `quorate doctor --cluster ${printable(plan.cluster, 60)}`],
-      ...(outcome.notDone.length > 1 ? [['go on', `quorate resume ${id}`]] : []),
+      ['look again', type.verify],
+      ['what is wrong', type.doctor],
+      ...(outcome.notDone.length > 1 ? [['go on', type.resume]] : []),
       history,
     ]
-  return [
-    ['put it right, then go on', `quorate resume ${id}`],
-    ['take back what was done', `quorate resume ${id} --back`],
-    history,
-  ]
+  return [['put it right, then go on', type.resume], ['take back what was done', type.back], history]
 }
 
 /** Ranges of step numbers, `1 to 6, 9`. */
@@ -137,7 +150,7 @@ function ranges(numbers: readonly number[]): string {
 /** The last screen of a plan: done, or stopped with what is done, what is not, what is left and what to type. */
 export function renderOutcome(plan: Plan, outcome: ApplyOutcome, layout: ProgressLayout): string {
   const {theme, width} = layout
-  if (outcome.kind === 'finished') return renderFinished(plan, outcome, theme)
+  if (outcome.kind === 'finished') return renderFinished(plan, outcome, layout)
   const ids = plan.phases.flatMap(phase => phase.steps).map(step => step.id)
   const numbers = (wanted: readonly string[]): string =>
     ranges(wanted.map(id => ids.indexOf(id) + 1).filter(number => number > 0))
@@ -157,7 +170,7 @@ export function renderOutcome(plan: Plan, outcome: ApplyOutcome, layout: Progres
     if (copies) row('kept', 'all copies; nothing is undone by itself')
   }
   lines.push('')
-  for (const [what, command] of commandsAfter(plan, outcome))
+  for (const [what, command] of commandsAfter(plan, outcome, layout.again))
     lines.push(`   ${padRight(what ?? '', 38)} ${command ?? ''}`)
   return lines.join('\n')
 }
@@ -170,7 +183,7 @@ function hanging(head: string, cells: number, text: string, width: number): read
 function renderFinished(
   plan: Plan,
   outcome: Extract<ApplyOutcome, {kind: 'finished'}>,
-  theme: Theme,
+  {theme, again}: ProgressLayout,
 ): string {
   const took = formatDuration(outcome.elapsedMs)
   const id = plan.of ?? plan.id
@@ -190,9 +203,5 @@ function renderFinished(
     lines.push(
       `${mark(theme, 'warn')}      ${list(dead.map(host => host.host))} must never come back with the data ${dead.length === 1 ? 'it has' : 'they have'}.`,
     )
-  return [
-    ...lines,
-    `Next   quorate doctor --cluster ${printable(plan.cluster, 60)}`,
-    `       ${journal}`,
-  ].join('\n')
+  return [...lines, `Next   ${typist(plan, again).doctor}`, `       ${journal}`].join('\n')
 }
