@@ -96,7 +96,10 @@ export default class PeersFix extends BaseCommand<PeersFixResult> {
         given: {yes: flags.yes, name: flags.confirm, accepted: flags.accept ?? []},
         planOnly: flags['dry-run'] || flags.out !== undefined,
         onWait: seconds =>
-          this.note(terminal, `No leader is seen; watching ${seconds} s more before that is believed.`),
+          this.note(
+            terminal,
+            `Watching the cluster ${seconds} s more: right after a loss, leaders and members that are gone are still named.`,
+          ),
         onPlan: async ({plan, milder}) => {
           this.log(renderPlan(plan, milder, theme, terminal.width))
           if (flags.out !== undefined) await savePlan(flags.out, plan)

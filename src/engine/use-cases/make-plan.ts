@@ -22,30 +22,42 @@ export type OnWait = (secondsLeft: number) => void
 const leaderless: ReadonlySet<string> = new Set(['recovery-file', 'best-log-alone', 'start'])
 const sampleEveryMs = 2000
 
+/** Refusals that time may lift: survivors name a dead leader, and gossip a dead member, for some seconds. */
+const passing: ReadonlySet<string> = new Set(['LEADER_UNSURE', 'DEAD_BUT_ANSWERS'])
+
 /**
  * Observes and plans. A plan that rests on there being no leader is made only after the cluster stayed leaderless for
  * longer than an election may take: survivors go on naming a dead leader, or are in the middle of electing one, for
  * up to 13 s with Consul's defaults.
  */
 export async function makePlan(session: Session, intent: PeersFixIntent, onWait: OnWait): Promise<Planned> {
+  const clock = session.deps.collect.clock
   let observation = await look(session)
   session.requireServers(observation)
   session.requireReached(observation)
   let result = plan(session, observation, intent)
-  if (result.kind === 'plan' && leaderless.has(result.plan.method) && someServerRuns(observation)) {
-    const clock = session.deps.collect.clock
-    const untilMs = clock.nowMs() + electionMs(observation)
-    while (clock.nowMs() < untilMs) {
-      onWait(Math.ceil((untilMs - clock.nowMs()) / 1000))
-      await clock.sleep(Math.min(sampleEveryMs, Math.max(0, untilMs - clock.nowMs())))
-      observation = await look(session)
-      result = plan(session, observation, intent)
-      if (result.kind !== 'plan' || !leaderless.has(result.plan.method)) break
-    }
+  const electionTakesMs = someServerRuns(observation) ? electionMs(observation) : 0
+  const giveUpMs = clock.nowMs() + electionTakesMs
+  let leaderlessSinceMs = isLeaderless(result) ? clock.nowMs() : undefined
+  for (;;) {
+    const unsure = result.kind === 'refused' && passing.has(result.code)
+    const untilMs =
+      leaderlessSinceMs === undefined ? (unsure ? giveUpMs : 0) : leaderlessSinceMs + electionTakesMs
+    const leftMs = untilMs - clock.nowMs()
+    if (leftMs <= 0) break
+    onWait(Math.ceil(leftMs / 1000))
+    await clock.sleep(Math.min(sampleEveryMs, leftMs))
+    observation = await look(session)
+    result = plan(session, observation, intent)
+    leaderlessSinceMs = isLeaderless(result) ? (leaderlessSinceMs ?? clock.nowMs()) : undefined
   }
   if (result.kind === 'refused') throw new QuorateError(result.code, result.why, {hints: result.hints})
   if (result.kind === 'nothing-to-do') return {...result, observation}
   return {...result, observation}
+}
+
+function isLeaderless(result: PlanResult): boolean {
+  return result.kind === 'plan' && leaderless.has(result.plan.method)
 }
 
 async function look(session: Session): Promise<FleetObservation> {
