@@ -3,7 +3,7 @@ import {voters} from '../model/configuration.js'
 import type {PeersFixIntent} from '../model/plan.js'
 import {majorityMayLiveElsewhere, quorumSize} from '../model/quorum.js'
 import type {Refusal, Target} from './select.js'
-import {isRefusal, refuse, selectAll, targetName} from './select.js'
+import {isRefusal, refuse, sameTarget, selectAll, targetName} from './select.js'
 import type {Candidate, Situation} from './situation.js'
 import {answers, candidateFor} from './situation.js'
 
@@ -38,7 +38,7 @@ export function declare(situation: Situation, intent: PeersFixIntent): Declared 
   const setAside: Target[] = []
   const dead: Target[] = []
   for (const target of [...removed, ...declaredDead]) {
-    if (setAside.includes(target) || dead.includes(target)) continue
+    if ([...setAside, ...dead].some(one => sameTarget(one, target))) continue
     if (target.candidate?.reached === true) setAside.push(target)
     else {
       const refusal = deadButAnswers(situation, target)

@@ -31,6 +31,17 @@ t.test('S14: a silent server that was not declared dead is refused, and named', 
   t.equal(refusedWith(all), 'plan recovery-file')
 })
 
+t.test('a server that is removed and declared dead as well stands in the plan once', async t => {
+  const intent = {remove: ['c', 'd', 'e'], declaredDead: ['c', 'd', 'e']}
+  const got = plan([...survivors(['a', 'b'], abcde), ...dead(['c', 'd', 'e'])], intent)
+  t.equal(refusedWith(got), 'plan recovery-file')
+  if (got.kind === 'plan')
+    t.same(
+      got.plan.hosts.filter(host => host.role === 'dead').map(host => host.host),
+      ['c', 'd', 'e'],
+    )
+})
+
 t.test('S2: so many out of sight that they could lead elsewhere is refused with the arithmetic', async t => {
   const got = plan([...survivors(['a'], abc), ...dead(['b', 'c'])])
   t.equal(refusedWith(got), 'MAJORITY_ELSEWHERE')
