@@ -14,6 +14,11 @@ export const ERRORS = {
   STORE_UNREADABLE: {exit: 'inconclusive', means: 'The log store is damaged or could not be read.'},
   PLAN_UNREADABLE: {exit: 'usage', means: 'The plan file does not parse or was made by another format.'},
   PLAN_UNKNOWN: {exit: 'usage', means: 'There is no journal of a plan with this id.'},
+  PLAN_UNWRITABLE: {exit: 'usage', means: 'A plan could not be saved where it was to be.'},
+  JOURNAL_UNUSABLE: {
+    exit: 'usage',
+    means: 'The directory of plans and journals on this machine cannot be read or made.',
+  },
   // Reaching hosts
   HOST_UNREACHABLE: {
     exit: 'unreachable',

@@ -33,7 +33,7 @@ export class JournalFile implements JournalStore {
   }
 
   async savePlan(plan: Plan): Promise<void> {
-    await makePrivateDirectory(this.#directory)
+    await makeUsable(this.#directory)
     const there = await this.loadPlan(plan.id)
     if (there?.fingerprint === plan.fingerprint) return // ids are digests of plans: it is the same one
     if (there !== undefined)
@@ -80,7 +80,7 @@ export class JournalFile implements JournalStore {
   }
 
   async lock(id: string): Promise<{release(): Promise<void>} | {readonly heldBy: string}> {
-    await makePrivateDirectory(this.#directory)
+    await makeUsable(this.#directory)
     return await takePidLock(this.#path(id, 'lock'))
   }
 
@@ -103,7 +103,7 @@ export class JournalFile implements JournalStore {
   }
 
   async #openForAppend(path: string): Promise<FileHandle> {
-    await makePrivateDirectory(this.#directory)
+    await makeUsable(this.#directory)
     if (await isThere(path)) await cutTornLine(path)
     const handle = await open(path, 'a', 0o600)
     await syncDirectory(this.#directory)
@@ -116,13 +116,30 @@ export class JournalFile implements JournalStore {
   }
 }
 
+function unusable(path: string, error: unknown): QuorateError {
+  const words = error instanceof Error ? error.message : String(error)
+  return new QuorateError('JOURNAL_UNUSABLE', `Plans and journals cannot be kept at ${path}: ${words}.`, {
+    hints: ['set XDG_STATE_HOME to a directory of yours'],
+    details: {path},
+    cause: error,
+  })
+}
+
+async function makeUsable(directory: string): Promise<void> {
+  try {
+    await makePrivateDirectory(directory)
+  } catch (error) {
+    throw unusable(directory, error)
+  }
+}
+
 async function isThere(path: string): Promise<boolean> {
   try {
     await stat(path)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
+    throw unusable(path, error)
   }
 }
 

@@ -13,7 +13,12 @@ const reasonOf = (error: unknown): string => (error instanceof Error ? error.mes
 
 /** Saves a plan for review; it holds no secrets, yet only its owner reads it. */
 export async function savePlanFile(path: string, plan: Plan): Promise<void> {
-  await writeDurably(path, `${JSON.stringify(plan, undefined, 2)}\n`)
+  try {
+    await writeDurably(path, `${JSON.stringify(plan, undefined, 2)}\n`)
+  } catch (error) {
+    const why = `The plan cannot be saved to ${path}: ${reasonOf(error)}.`
+    throw new QuorateError('PLAN_UNWRITABLE', why, {cause: error, details: {path}})
+  }
 }
 
 async function readBounded(path: string): Promise<string> {

@@ -22,7 +22,6 @@ const EXIT_MEANS: Readonly<Record<ExitName, string>> = {
 const changing: readonly ExitName[] = [
   'ok',
   'refused',
-  'inconclusive',
   'unreachable',
   'incomplete',
   'unverified',
@@ -35,12 +34,12 @@ const changing: readonly ExitName[] = [
  * common to all and left out here: usage, and bug.
  */
 const COMMAND_EXITS: Readonly<Record<string, readonly ExitName[]>> = {
-  doctor: ['ok', 'degraded', 'quorum-lost', 'inconclusive', 'unreachable'],
-  'peers list': ['ok', 'inconclusive', 'unreachable'],
+  doctor: ['ok', 'degraded', 'quorum-lost', 'inconclusive'],
+  'peers list': ['ok', 'inconclusive'],
   'peers fix': changing,
   apply: changing,
   resume: changing,
-  verify: ['ok', 'refused', 'inconclusive', 'unreachable', 'unverified', 'verify-failed'],
+  verify: ['ok', 'unverified', 'verify-failed'],
   history: ['ok'],
   inspect: ['ok', 'refused', 'inconclusive'],
 }
