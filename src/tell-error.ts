@@ -44,6 +44,12 @@ function oneSentence(message: string): string {
   return /[.!?]$/.test(words) ? words : `${words}.`
 }
 
+/** Whether oclif found fault with the command line. For a few faults it says so by no exit code, but by the bare class. */
+function isUsage(error: unknown): boolean {
+  if (!(error instanceof Errors.CLIError)) return false
+  return error.oclif.exit === EXIT.usage || /^(Flag --|Unexpected flag )/.test(error.message)
+}
+
 /** Tells an error of a command; `help` is the command line that shows the command's flags. */
 export function tellError(error: unknown, help: string): ToldError {
   if (error instanceof QuorateError) {
@@ -51,7 +57,7 @@ export function tellError(error: unknown, help: string): ToldError {
     const manual = 'man 7 quorate-errors'
     return {code, exit, exitName: exitName(exit), message, hints, details, manual, causes: causesOf(error)}
   }
-  const usage = error instanceof Errors.CLIError && error.oclif.exit === EXIT.usage
+  const usage = isUsage(error)
   const exit = usage ? EXIT.usage : EXIT.bug
   const message = error instanceof Error ? error.message : String(error)
   return {
