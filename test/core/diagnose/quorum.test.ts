@@ -275,3 +275,32 @@ t.test('the same observation gives the same diagnosis', async t => {
   t.same(codes(diagnose(seen, context)), codes(diagnose(seen, context)))
   t.same(codes(judge(server('a'))), [], 'nothing read is nothing found')
 })
+
+t.test('a host of the fleet that is no peer of a led cluster degrades nothing by its silence', async t => {
+  const diagnosis = judge(
+    liveConsul('a', {configuration: abc, leader: 'a'}),
+    liveConsul('b', {configuration: abc, leader: 'a'}),
+    liveConsul('c', {configuration: abc, leader: 'a'}),
+    server('d', {reached: missing('d', 'timed-out', 'port 22 did not answer.')}),
+  )
+  t.equal(diagnosis.verdict, 'healthy')
+  const [unreachable] = diagnosis.findings
+  t.match(unreachable, {code: 'UNREACHABLE', severity: 'warning'})
+  t.equal(unreachable?.summary, 'd does not answer (timed-out): port 22 did not answer.')
+})
+
+t.test(
+  'servers that all left in Consul 0.6 are not told to be started: they would wait for ever',
+  async t => {
+    const left = ['a', 'b', 'c'].map(host =>
+      stoppedConsul(host, {version: '0.6.4', facts: {peersFile: peersList([])}}),
+    )
+    const {findings, remedies} = judge(...left)
+    t.ok(findings.some(({code}) => code === 'PEER_SET_EMPTY'))
+    t.same(
+      findings.filter(({code}) => code === 'SERVICE_FAILED').map(one => one.remedies),
+      [[], [], []],
+    )
+    t.notOk(remedies.some(({title}) => title.startsWith('Start')))
+  },
+)

@@ -23,13 +23,18 @@ const isMember = (member: Member, peer: Server): boolean =>
 const membersEvidence = (server: ServerFacts, text: string) =>
   evidenceOf(server.server.api.members.source, text)
 
-/** PEER_NOT_IN_SERF: a peer that a running server's gossip has never heard of. */
+/**
+ * PEER_NOT_IN_SERF: a peer that a running server's gossip has never heard of. Without a leader nobody removes it, and a
+ * peer that is down is what gossip cannot know after a restart: then the rule has nothing to add.
+ */
 export function peerNotInSerf(facts: ClusterFacts): readonly Finding[] {
   const views = gossipViews(facts)
   const peers = facts.peerSet?.configuration.servers ?? []
   return peers.flatMap(peer => {
     const lacking = views.filter(view => !view.members.some(member => isMember(member, peer)))
-    if (lacking.length === 0) return []
+    const voter = facts.voters.find(one => one.peer === peer)
+    const up = voter === undefined || voter.state === 'up'
+    if (lacking.length === 0 || (!up && facts.leader.exists === 'no')) return []
     const name = peerName(facts, peer)
     return [
       makeFinding({
@@ -40,7 +45,7 @@ export function peerNotInSerf(facts: ClusterFacts): readonly Finding[] {
         explanation:
           'A leader removes peers that gossip does not know within about a minute. When servers do not join each other, that can cost the quorum again.',
         evidence: lacking.map(view => membersEvidence(view.server, `no member at ${peer.address}`)),
-        remedies: [remedy('nothing', `Join the servers to each other.`, 'Changes gossip only.')],
+        remedies: up ? [remedy('nothing', `Join the servers to each other.`, 'Changes gossip only.')] : [],
       }),
     ]
   })

@@ -121,6 +121,8 @@ export function serviceFailed(facts: ClusterFacts): readonly Finding[] {
     if (server.running !== 'no' || service === undefined) return []
     const failed = service.state === 'failed'
     const voter = facts.voters.some(one => one.server === server)
+    // Where nobody knows a peer, a server with an empty peer set would only wait.
+    const hopeless = facts.arithmetic === undefined && server.believed?.servers.length === 0
     const how = failed
       ? `failed${service.exitCode === undefined ? '' : ` with status ${service.exitCode}`}`
       : 'is stopped'
@@ -143,7 +145,7 @@ export function serviceFailed(facts: ClusterFacts): readonly Finding[] {
             'Changes no Raft state. Nothing can be lost.',
             startCommands(server.server),
           ),
-        ].filter(one => one.commands.length > 0 && server.startable === 'yes'),
+        ].filter(one => one.commands.length > 0 && server.startable === 'yes' && !hopeless),
         causes: ['TRANSIENT_LOSS', 'QUORUM_LOST', 'QUORUM_AT_RISK', 'FAILED_MEMBER_VOTES'],
       }),
     ]
@@ -168,11 +170,13 @@ export function unreachable(facts: ClusterFacts): readonly Finding[] {
     const {reached} = server.server
     if (reached.kind === 'read' || reached.why === 'not-asked') return []
     const refused = reached.why === 'denied'
-    const detail = reached.detail === undefined ? '' : `: ${reached.detail}`
+    const detail = reached.detail === undefined ? '' : `: ${reached.detail.replace(/[.\s]+$/, '')}`
+    // A host of the fleet whose server is no peer of a cluster that is led: what it holds is nobody's loss.
+    const outside = facts.leader.exists === 'yes' && !facts.voters.some(one => one.server === server)
     return [
       makeFinding({
         code: 'UNREACHABLE',
-        severity: 'error',
+        severity: outside ? 'warning' : 'error',
         on: server,
         summary: refused
           ? `${server.host} does not let us in${detail}.`

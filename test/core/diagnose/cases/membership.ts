@@ -311,12 +311,22 @@ export const membershipCases = {
     },
   },
   PEER_NOT_IN_SERF: {
-    fires: {'gossip knows two of three': led({a: {api: {members: [member('a'), member('b')]}}})},
+    fires: {
+      'gossip knows two of three': led({a: {api: {members: [member('a'), member('b')]}}}),
+      'servers that are up and leaderless do not know each other': leaderless({
+        a: {api: {members: [member('a')]}},
+      }),
+    },
     silent: {
       'gossip knows all, one as failed': led({
         a: {api: {members: [...everyone.slice(0, 2), member('c', {status: 'failed'})]}},
       }),
       'nobody’s gossip was read': led(),
+      'a survivor was restarted without a leader while the others are down': [
+        liveConsul('a', {configuration: abc, leader: '', facts: {api: {members: [member('a')]}}}),
+        silent('b'),
+        silent('c'),
+      ],
     },
   },
   SERVER_NOT_IN_RAFT: {
