@@ -76,7 +76,7 @@ for (const {title, manager, script} of restarts)
       t.not(ended.exitCode, 0, 'quorate stops')
       t.notOk(existsSync(lab.data(1, 'raft', 'peers.json')), 'no recovery file')
       t.same(files(lab, 1), before, 'no byte of the raft directory is quorate’s')
-      const resumed = await operator.run('resume', operator.plans().at(-1) ?? '', '--confirm', 'lab')
+      const resumed = await operator.run('resume', operator.plans().at(-1) ?? '', ...consent(plan))
       endedWell(t, resumed)
       await isWhole(scene, [1])
     },

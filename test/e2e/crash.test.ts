@@ -42,13 +42,13 @@ const title = (point: CrashPoint, way: string): string =>
   `${point.how} at record ${point.record} + ${point.delayMs} ms, ${way}`
 
 async function forward(t: Test, stage: Stage, operator: Operator): Promise<void> {
-  endedWell(t, await operator.run('resume', operator.plans().at(-1) ?? '', '--confirm', 'lab'))
+  endedWell(t, await operator.run('resume', operator.plans().at(-1) ?? '', ...stage.consents))
   await stage.isPlanned(t)
 }
 
 async function back(t: Test, stage: Stage, operator: Operator, started: boolean): Promise<void> {
   const plan = operator.plans().at(-1) ?? ''
-  const ended = await operator.run('resume', plan, '--back', '--confirm', 'lab')
+  const ended = await operator.run('resume', plan, '--back', ...stage.consents)
   if (ended.exitCode === 3 && started) {
     t.match(ended.stderr + ended.stdout, /committed/i, 'refused for the writes that would be lost')
     await forward(t, stage, operator)

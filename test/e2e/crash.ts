@@ -47,6 +47,9 @@ export async function cutSessions(lab: Lab, i: number): Promise<void> {
 
 /** An outage that can be set up again and again, and the plan that mends it. */
 export class Stage {
+  /** What consents to the plan of the last `command`; resuming it asks for the same. */
+  consents: readonly string[] = []
+
   private constructor(
     readonly scene: Scene,
     readonly kept: readonly number[],
@@ -82,6 +85,7 @@ export class Stage {
   async command(operator: Operator): Promise<readonly string[]> {
     const {plan, text} = await planned(operator, ...gone(operator, ...this.dead))
     if (plan === undefined) throw new Error(text)
+    this.consents = consent(plan)
     return ['peers', 'fix', '--cluster', 'lab', ...gone(operator, ...this.dead), ...consent(plan)]
   }
 
