@@ -23,10 +23,9 @@ const restarts: readonly {readonly title: string; readonly manager: LabManager; 
     script: 'rm -f /etc/sv/consul/down; sv up consul; sleep 1; pidof consul',
   },
   {
-    title: 'by systemd, unmasked, with Restart=always',
+    title: 'by systemd with Restart=always, with the hold taken away',
     manager: 'systemd',
-    script:
-      'systemctl unmask --runtime consul; systemctl unmask consul; systemctl daemon-reload; systemctl start consul',
+    script: 'rm -rf /run/systemd/system/consul.service.d; systemctl daemon-reload; systemctl start consul',
   },
 ]
 
