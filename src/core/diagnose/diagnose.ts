@@ -80,7 +80,9 @@ function ledSentence(facts: ClusterFacts): string {
   const of = facts.arithmetic
   if (of === undefined) return `${leaderWords(facts)} The peer set is not known.`
   if (of.unseen > 0) {
-    const seen = hasQuorum(of.total, of.up) ? '' : ' There is a leader, so a quorum of them is up.'
+    const seen = hasQuorum(of.total, of.up)
+      ? ''
+      : ' A leader needs a quorum: either some of the unseen are up, or they went down a moment ago and it has not noticed. Look again in 15 s.'
     return `${of.up} of ${of.total} voters were seen up, ${of.unseen} ${of.unseen === 1 ? 'is' : 'are'} unseen; ${of.quorum} are needed.${seen} ${leaderWords(facts)}`
   }
   return `${arithmeticSentence(of)} ${toleranceWords(of.faultTolerance)} ${leaderWords(facts)}`

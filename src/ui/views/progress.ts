@@ -194,7 +194,10 @@ function renderFinished(
       `       ${journal}`,
     ].join('\n')
   const after = plan.after.servers.filter(server => server.suffrage === 'voter').length
-  const leading = outcome.outcome === 'verified' ? 'The quorum is back and verified' : 'Every step is done'
+  // Where a leader was asked, or servers were only joined, no quorum had been lost.
+  const wasLed = plan.method === 'online' || plan.method === 'join'
+  const verified = wasLed ? 'The cluster is as planned and verified' : 'The quorum is back and verified'
+  const leading = outcome.outcome === 'verified' ? verified : 'Every step is done'
   const dead = plan.hosts.filter(host => host.role === 'dead')
   const lines = [
     theme.bold(`DONE in ${took}. ${leading}: ${after} ${after === 1 ? 'voter' : 'voters'} in the peer set.`),

@@ -304,3 +304,17 @@ t.test(
     t.notOk(remedies.some(({title}) => title.startsWith('Start')))
   },
 )
+
+t.test(
+  'a leader that sees too few voters is not taken at its word: it may have lost them a moment ago',
+  async t => {
+    const five = peerSet(['a', 'b', 'c', 'd', 'e'], 1)
+    const two = ['a', 'b'].map(host => liveConsul(host, {configuration: five, leader: 'a'}))
+    const diagnosis = judge(...two, silent('c'), silent('d'), silent('e'))
+    t.equal(diagnosis.verdict, 'degraded')
+    t.match(diagnosis.sentence, '2 of 5 voters were seen up, 3 are unseen; 3 are needed.')
+    t.match(diagnosis.sentence, 'Look again in 15 s.')
+    const three = [...two, liveConsul('c', {configuration: five, leader: 'a'}), silent('d'), silent('e')]
+    t.notMatch(judge(...three).sentence, /Look again/, 'a quorum is seen')
+  },
+)

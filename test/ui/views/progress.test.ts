@@ -57,6 +57,8 @@ t.test('the last screen of a plan that is done names what must never come back',
   t.match(screen, /^DONE in \S+ s\. The quorum is back and verified: 2 voters in the peer set\.\n/)
   t.match(screen, /!\s+c, d, e must never come back with the data they have\./)
   t.match(screen, new RegExp(`journal: quorate history ${plan.id}$`))
+  const asked = renderOutcome({...plan, method: 'online'}, outcome, layout)
+  t.match(asked, /^DONE in \S+ s\. The cluster is as planned and verified: 2 voters/, 'no quorum was lost')
 })
 
 t.test('a plan that stopped says what is done, not done, left, kept, and what to type', async t => {
