@@ -54,7 +54,7 @@ interface Halt {
 const pollMs = 500
 
 /** Writing steps: none of them runs before the barrier is proved again. */
-const writing: ReadonlySet<string> = new Set(['fence', 'write-file', 'move-away', 'restore-copy'])
+export const writing: ReadonlySet<string> = new Set(['fence', 'write-file', 'move-away', 'restore-copy'])
 
 /**
  * Carries out a plan: phases in order, hosts in parallel inside each, the steps of one host in sequence. Each step
@@ -75,6 +75,7 @@ class Run {
   readonly #done: Set<string>
   readonly #begun: Set<string>
   readonly #interrupted: ReadonlySet<string>
+  readonly #resumed: boolean
   readonly #steps: readonly Step[]
   readonly #startedAtMs: number
   readonly #notes: string[] = []
@@ -89,6 +90,7 @@ class Run {
     this.#done = new Set(start.done)
     this.#begun = new Set(start.begun)
     this.#interrupted = start.interrupted
+    this.#resumed = start.begun.size > 0
     this.#steps = plan.phases.flatMap(phase => phase.steps)
     this.#startedAtMs = deps.clock.nowMs()
   }
@@ -142,6 +144,7 @@ class Run {
     const startedAtMs = this.#deps.clock.nowMs()
     const place = this.#place(step)
     if (this.#interrupted.has(step.id) && (await this.#isSo(step, startedAtMs))) return
+    if (this.#resumed && isStart(step) && (await this.#runsFree(step, startedAtMs))) return
     const refusal = await this.#refusal(step)
     if (refusal !== undefined) {
       await this.#failed(step, refusal, startedAtMs)
@@ -175,6 +178,16 @@ class Run {
     const reached = await this.#hosts.on(step.host)
     if (!reached.ok || (await effectHolds(reached.value, action)) !== true) return false
     await this.#finished(step, 'was done before the interruption', startedAtMs)
+    return true
+  }
+
+  /** A host that rebooted between two runs forgot its hold and started its server by itself. */
+  async #runsFree(step: Step, startedAtMs: number): Promise<boolean> {
+    const reached = await this.#hosts.on(step.host)
+    if (!reached.ok) return false
+    const [running, proof] = await Promise.all([reached.value.running(), reached.value.proveStopped()])
+    if (!running.ok || !running.value || !proof.ok || proof.value.held) return false
+    await this.#finished(step, 'it runs already', startedAtMs)
     return true
   }
 
@@ -369,6 +382,9 @@ class Run {
     return this.#deps.clock.nowMs() - this.#startedAtMs
   }
 }
+
+const isStart = (step: Step): boolean =>
+  step.action.do === 'release-service' || step.action.do === 'start-service'
 
 const prefixed = (host: string, why: string): string => (why.startsWith(`${host}:`) ? why : `${host}: ${why}`)
 

@@ -1,6 +1,14 @@
+import {sameServers} from '../core/model/configuration.js'
+import {believedState} from '../core/model/disk-state.js'
+import {compareLogEnds} from '../core/model/ids.js'
 import type {JournalEntry} from '../core/model/journal.js'
 import {replay} from '../core/model/journal.js'
-import type {Action, Plan} from '../core/model/plan.js'
+import type {FleetObservation} from '../core/model/observation.js'
+import type {Action, Plan, Step} from '../core/model/plan.js'
+import {valueOf} from '../core/model/reading.js'
+import {driftOfDead} from '../core/planning/fingerprint.js'
+import {expectationOf} from '../core/verifying/expectation.js'
+import {writing} from './apply.js'
 import type {Start} from './apply.js'
 
 /** Steps of a plan that takes another back are journaled under that one's id, told apart by this prefix. */
@@ -8,8 +16,10 @@ export const backPrefix = 'back/'
 
 /** What the journal of a plan says about how to go on with it. */
 export interface ResumePoint {
-  /** Whether taking back has begun: from then on the plan cannot go forward any more. */
+  /** Whether taking back has written: from then on the plan cannot go forward any more. */
   readonly back: boolean
+  /** Whether servers may have been started on what the plan wrote, by it or by themselves. */
+  readonly started: boolean
   readonly outcome: string | undefined
   readonly start: Start
   /** Why the last run stopped, in the journal's words. */
@@ -35,13 +45,15 @@ const standing: ReadonlySet<Action['do']> = new Set([
 /**
  * Where to go on with a plan. Until the first server is started, whatever must stand is done again, journal or not;
  * the log of a fenced directory cannot be read again and need not be. Once a server was started, only what was not
- * done remains: a recovery file must not be written a second time beside a running leader.
+ * done remains: a recovery file must not be written a second time beside a running leader. `up` names the servers
+ * that run on the plan's peer set without our start; see `serversUp`.
  */
 export function resumePoint(
   plan: Plan,
   entries: readonly JournalEntry[],
   journal: string,
   prefix: string,
+  up: ReadonlySet<string> = new Set(),
 ): ResumePoint {
   const own = (ids: Iterable<string>): Set<string> =>
     new Set(
@@ -54,7 +66,9 @@ export function resumePoint(
   const interrupted = own([...progress.inFlight, ...progress.failed.keys()])
   const begun = own(entries.filter(entry => entry.type === 'begin').map(entry => entry.step))
   const steps = plan.phases.flatMap(phase => phase.steps)
-  const started = steps.some(step => step.action.do === 'start-service' && begun.has(step.id))
+  const upAlready = writtenEverywhere(plan, done, up)
+  const started = upAlready || steps.some(step => step.action.do === 'start-service' && begun.has(step.id))
+  if (upAlready) for (const step of steps) if (up.has(step.host) && isWrite(step)) done.add(step.id)
   // What was renamed or put back since is not what the log was read from.
   const fenced = new Set(
     steps
@@ -69,9 +83,71 @@ export function resumePoint(
   for (const step of steps) if (step.action.do === 'reread-log' && fenced.has(step.host)) done.add(step.id)
   const stops = entries.filter(entry => entry.type === 'stopped')
   return {
-    back: entries.some(entry => entry.type === 'resumed' && entry.back),
+    back: prefix === '' && backHasWritten(entries),
+    started,
     outcome: progress.outcome,
     start: {done, begun, interrupted, journal, prefix},
     stoppedWhy: stops.at(-1)?.why,
   }
+}
+
+const isWrite = (step: Step): boolean => step.action.do === 'write-file' || step.action.do === 'read-back'
+
+/** Whether every file was written, or taken by a server that is up; then the start has begun without us. */
+function writtenEverywhere(plan: Plan, done: ReadonlySet<string>, up: ReadonlySet<string>): boolean {
+  const writes = plan.phases.filter(phase => phase.name === 'write').flatMap(phase => phase.steps)
+  return up.size > 0 && writes.every(step => done.has(step.id) || up.has(step.host))
+}
+
+/**
+ * Servers that were given the recovery file and run on its peer set although the plan has not started them: their
+ * hosts have rebooted, and nothing held them any more.
+ */
+export function serversUp(
+  plan: Plan,
+  entries: readonly JournalEntry[],
+  fleet: FleetObservation,
+): ReadonlySet<string> {
+  const begun = new Set(entries.flatMap(entry => (entry.type === 'begin' ? [entry.step] : [])))
+  const {servers, files} = expectationOf(plan, new Set())
+  const given = plan.phases
+    .flatMap(phase => phase.steps)
+    .filter(
+      ({id, host, action}) => action.do === 'write-file' && action.path === files.get(host) && begun.has(id),
+    )
+  return new Set(
+    given.flatMap(({host}) => {
+      const seen = fleet.servers.find(server => server.host === host)
+      if (seen === undefined || (valueOf(seen.processes)?.length ?? 0) === 0) return []
+      const {configuration} = believedState(seen)
+      return configuration !== undefined && sameServers(configuration, {servers}) ? [host] : []
+    }),
+  )
+}
+
+/**
+ * What has come about since a plan was interrupted that it must not go on over, before it has started a server: a
+ * server that was declared dead answers, or a log has grown because something else led. Empty when it may go on.
+ */
+export function objections(plan: Plan, fleet: FleetObservation): readonly string[] {
+  const grown = plan.hosts.flatMap(host => {
+    const seen = fleet.servers.find(server => server.host === host.host)
+    const end = seen === undefined ? undefined : believedState(seen).end
+    if (host.role !== 'included' || plan.method === 'live-list') return []
+    if (end === undefined || host.end === undefined || compareLogEnds(end, host.end) <= 0) return []
+    return [
+      `The log of ${host.host} ends at ${end.index} @ ${end.term}; it was ${host.end.index} @ ${host.end.term}.`,
+    ]
+  })
+  return [...driftOfDead(plan, fleet), ...grown]
+}
+
+/** Whether a plan that takes this one back has begun to write; until then it may be given up, or made anew. */
+export function backHasWritten(entries: readonly JournalEntry[]): boolean {
+  return entries.some(
+    entry =>
+      entry.type === 'begin' &&
+      entry.step.startsWith(backPrefix) &&
+      writing.has(entry.step.split('.').at(-1)?.replace(/-\d+$/, '') ?? ''),
+  )
 }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type {Plan, PlanResult} from '../../src/core/model/plan.js'
 import {planBack} from '../../src/core/planning/back.js'
-import {backPrefix} from '../../src/engine/resume.js'
+import {backHasWritten, backPrefix, objections, resumePoint, serversUp} from '../../src/engine/resume.js'
 import {endOf, paths} from '../model/disk.js'
 import {observe} from '../model/observe.js'
 import {killAt, MemoryJournal, planContext, planFor, run} from '../model/rehearsal.js'
@@ -86,6 +86,65 @@ for (const scenario of rebooted) {
     },
   )
 }
+
+for (const scenario of rebooted)
+  void t.test(
+    `${scenario.title}: killed anywhere, all hosts rebooted: it goes on to the end, or says why not and touches nothing`,
+    async t => {
+      const bad: string[] = []
+      const ends = {verified: 0, refused: 0}
+      for (let n = 1; ; n++) {
+        const rehearsal: Rehearsal = {world: scenario.make(), journal: new MemoryJournal(), events: []}
+        const {world, journal} = rehearsal
+        const plan = planFor(world, {declaredDead: scenario.dead})
+        const kill = killAt(world, n)
+        if (!(await dies(run(plan, {...rehearsal, moment: kill.moment})))) break
+        world.killed = false
+        reboot(world, scenario)
+        const where = `${n} ${kill.at()}`
+        const fleet = observe(world)
+        const up = serversUp(plan, journal.lines, fleet)
+        const {started} = resumePoint(plan, journal.lines, plan.id, '', up)
+        const why = started ? [] : objections(plan, fleet)
+        if (why.length > 0) {
+          ends.refused += 1
+          if (!grown(world, plan)) bad.push(`${where}: ${why.join(' ')}`)
+          continue
+        }
+        const outcome = await run(plan, rehearsal)
+        if (outcome.kind === 'finished') ends.verified += 1
+        else bad.push(`${where}: ${outcome.code} ${outcome.why}`)
+        for (const name of scenario.kept) {
+          const host = world.host(name)
+          if (host.held || host.lock !== undefined || host.running === undefined)
+            bad.push(`${where}: ${name} is left held, locked or stopped`)
+        }
+      }
+      t.same(bad, [])
+      t.ok(ends.verified > 0)
+      t.comment(`${scenario.title}: ${JSON.stringify(ends)}`)
+    },
+  )
+
+void t.test('a way back that has written nothing is made anew, not taken from its file', t => {
+  const begin = (step: string) => ({type: 'begin', seq: 1, atMs: 0, plan: 'p', step, host: 'a'}) as const
+  t.notOk(backHasWritten([begin('5.a.write-file'), begin('back/3.a.stop-service')]))
+  for (const act of ['move-away', 'restore-copy', 'fence-2'])
+    t.ok(backHasWritten([begin(`back/6.db-1.example.com.${act}`)]), act)
+  t.end()
+})
+
+void t.test('S14: a plan that was interrupted does not go on over a dead server that answers', t => {
+  const [, scenario] = scenarios
+  if (scenario === undefined) throw new Error('no scenario')
+  const world = scenario.make()
+  const plan = planFor(world, {declaredDead: scenario.dead})
+  t.same(objections(plan, observe(world)), [])
+  const [back] = scenario.dead
+  world.host(back ?? '').reachable = true
+  t.match(objections(plan, observe(world)), [new RegExp(`^${back} was declared dead, and`)])
+  t.end()
+})
 
 void t.test(
   'S5: a leader that commits while the way back is confirmed stops it, and goes on serving',

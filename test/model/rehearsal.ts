@@ -4,7 +4,7 @@ import type {ApplyEvent, ApplyOutcome} from '../../src/core/model/progress.js'
 import {planPeersFix} from '../../src/core/planning/peers-fix.js'
 import type {ApplyDeps} from '../../src/engine/apply.js'
 import {applyPlan} from '../../src/engine/apply.js'
-import {resumePoint} from '../../src/engine/resume.js'
+import {resumePoint, serversUp} from '../../src/engine/resume.js'
 import {verifyTimes, verifyUntil} from '../../src/engine/verify.js'
 import type {JournalStore} from '../../src/ports/journal-store.js'
 import type {Fault} from './actions.js'
@@ -124,7 +124,9 @@ export function depsFor(plan: Plan, rehearsal: Rehearsal): ApplyDeps {
 export async function run(plan: Plan, rehearsal: Rehearsal, prefix = ''): Promise<ApplyOutcome> {
   const {journal, world} = rehearsal
   const id = plan.of ?? plan.id
-  const {start} = resumePoint(plan, await journal.entries(id), id, prefix)
+  const entries = await journal.entries(id)
+  const up = prefix === '' ? serversUp(plan, entries, observe(world)) : new Set<string>()
+  const {start} = resumePoint(plan, entries, id, prefix, up)
   try {
     return await applyPlan(depsFor(plan, rehearsal), plan, start)
   } catch (error) {

@@ -57,19 +57,29 @@ const restsOnLogs = (plan: Plan): boolean =>
  */
 export function driftOf(plan: Plan, fleet: FleetObservation, context: PlanContext): readonly string[] {
   const now = situationOf(fleet)
-  const drift = [...identityDrift(plan, now)]
-  for (const host of plan.hosts.filter(one => one.role === 'dead')) {
-    const candidate = now.candidates.find(one => one.host === host.host)
-    const peer = plan.before.servers.find(server => String(server.id) === host.id)
-    const how = peer === undefined ? undefined : answers(now, peer)
-    if (how !== undefined) drift.push(`${host.host} was declared dead, and ${how}.`)
-    else if (candidate?.reached === true) drift.push(`${host.host} was declared dead, and its host answers.`)
-  }
+  const drift = [...identityDrift(plan, now), ...driftOfDead(plan, fleet, now)]
   for (const before of plan.expected) drift.push(...serverDrift(plan, before, now, context))
   if (restsOnLogs(plan) && plan.method !== 'back' && now.leader.kind === 'leads')
     drift.push(`${now.leader.host ?? now.leader.address} leads now; there was no leader.`)
   if (plan.method === 'online' && now.leader.kind !== 'leads') drift.push('There is no leader any more.')
   return drift
+}
+
+/** Servers that a plan counts as dead and that answer after all (safety rule S14). */
+export function driftOfDead(
+  plan: Plan,
+  fleet: FleetObservation,
+  now: Situation = situationOf(fleet),
+): readonly string[] {
+  return plan.hosts
+    .filter(one => one.role === 'dead')
+    .flatMap(host => {
+      const candidate = now.candidates.find(one => one.host === host.host)
+      const peer = plan.before.servers.find(server => String(server.id) === host.id)
+      const how = peer === undefined ? undefined : answers(now, peer)
+      if (how !== undefined) return [`${host.host} was declared dead, and ${how}.`]
+      return candidate?.reached === true ? [`${host.host} was declared dead, and its host answers.`] : []
+    })
 }
 
 function identityDrift(plan: Plan, now: Situation): readonly string[] {

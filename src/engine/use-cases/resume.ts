@@ -10,7 +10,7 @@ import type {Consented} from '../consent.js'
 import {JournalWriter} from '../journal-writer.js'
 import {PlanSession} from '../plan-session.js'
 import type {PlanSessionOptions} from '../plan-session.js'
-import {backPrefix, resumePoint} from '../resume.js'
+import {backHasWritten, backPrefix, objections, resumePoint, serversUp} from '../resume.js'
 import type {ResumePoint} from '../resume.js'
 import type {Session} from '../session.js'
 import {locked} from './apply.js'
@@ -48,12 +48,14 @@ export async function resume(session: Session, id: string, intent: ResumeIntent)
   const plan = await knownPlan(session, id)
   return await locked(session, id, async () => {
     const entries = await session.deps.journal.entries(id)
-    const point = resumePoint(plan, entries, id, '')
-    const done = nothingToDo(plan, point, intent.back)
+    const told = resumePoint(plan, entries, id, '')
+    const done = nothingToDo(plan, told, intent.back)
     if (done !== undefined) return {plan, outcome: {kind: 'nothing-to-do', why: done}}
     const planSession = new PlanSession(session, plan)
     const fleet = await planSession.observeAll()
-    if (intent.back || point.back) return await takeBack({session, plan, entries, fleet}, intent)
+    if (intent.back || told.back) return await takeBack({session, plan, entries, fleet}, intent)
+    const point = resumePoint(plan, entries, id, '', serversUp(plan, entries, fleet))
+    if (!point.started) checkStillFits(plan, fleet)
     await open(session, plan, await intent.consent(plan), false)
     const outcome = await applyPlan(planSession.applyDeps(intent), plan, point.start)
     return {plan, outcome}
@@ -66,6 +68,19 @@ function nothingToDo(plan: Plan, point: ResumePoint, back: boolean): string | un
   return undefined
 }
 
+/** Before a server was started nothing obliges us to go on, so what speaks against it is said before anything is stopped. */
+function checkStillFits(plan: Plan, fleet: FleetObservation): void {
+  const why = objections(plan, fleet)
+  if (why.length === 0) return
+  throw new QuorateError('PLAN_STALE', `Plan ${plan.id} cannot go on: ${why.join(' ')}`, {
+    hints: [
+      `quorate resume ${plan.id} --back   takes it back where nothing was committed since`,
+      'quorate doctor',
+    ],
+    details: {drift: why},
+  })
+}
+
 interface Known {
   readonly session: Session
   readonly plan: Plan
@@ -75,7 +90,8 @@ interface Known {
 
 async function takeBack(known: Known, intent: ResumeIntent): Promise<Resumed> {
   const {session, plan, entries} = known
-  const begunBack = await savedBack(session, plan.id)
+  // Until it has written, an earlier way back is judged again: a leader may have been elected since it was made.
+  const begunBack = backHasWritten(entries) ? await savedBack(session, plan.id) : undefined
   const back = begunBack ?? makeBack(known)
   if (typeof back === 'string') return {plan, outcome: {kind: 'nothing-to-do', why: back}}
   const consented = await intent.consent(back)
