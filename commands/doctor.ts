@@ -18,6 +18,9 @@ export default class Doctor extends BaseCommand<DoctorJson> {
   static override strict = false
   static override flags = {
     ...fleetFlags,
+    deep: Flags.boolean({
+      summary: 'Read every snapshot whole and check its size and checksum; raise --timeout for large ones.',
+    }),
     explain: Flags.boolean({summary: 'Show where each fact came from and all evidence.'}),
     format: Flags.string({
       options: ['text', 'nagios'] as const,
@@ -36,7 +39,7 @@ export default class Doctor extends BaseCommand<DoctorJson> {
     const {renderDoctor, renderNagios} = await import('../src/ui/views/doctor.js')
     const opened = await openSession(flags, argv as string[], terminal)
     try {
-      const diagnosis = await doctor(opened.session, {ourVersion: this.config.version})
+      const diagnosis = await doctor(opened.session, {ourVersion: this.config.version, deep: flags.deep})
       const result = doctorJson(diagnosis)
       if (flags.format === 'nagios') {
         const {line, status} = renderNagios(diagnosis)

@@ -23,6 +23,8 @@ export interface CollectOptions {
   readonly questionMs?: number
   /** Bytes that reading one log store may cost; 256 KiB. */
   readonly storeBytes?: number
+  /** Whether snapshots are read whole and their checksums checked; false. */
+  readonly deep?: boolean
   /** Whether terms are read at the other servers' positions, to tell histories apart; true. */
   readonly compareHistories?: boolean
   /** Told when a host is done. */
@@ -30,7 +32,7 @@ export interface CollectOptions {
 }
 
 const PARALLEL = 32
-const LIMITS: ObserveLimits = {hostMs: 20_000, questionMs: 1000, storeBytes: 256 * 1024}
+const LIMITS: ObserveLimits = {hostMs: 20_000, questionMs: 1000, storeBytes: 256 * 1024, deep: false}
 const COMPARE_MS = 5000
 const POSITIONS_MAX = 64
 
@@ -64,6 +66,7 @@ export async function collectFleet(
     hostMs: options.hostMs ?? LIMITS.hostMs,
     questionMs: options.questionMs ?? LIMITS.questionMs,
     storeBytes: options.storeBytes ?? LIMITS.storeBytes,
+    deep: options.deep ?? LIMITS.deep,
   }
   const tokens = await readTokens(deps, fleet.members)
   const first = await inParallel(fleet.members, options.parallel ?? PARALLEL, async (member, i) => {

@@ -7,6 +7,8 @@ import {mapReading, read, unread, valueOf} from '../core/model/reading.js'
 import {unreadApi, unreadServer} from '../core/model/unread-server.js'
 import type {Reason} from '../core/model/unread-server.js'
 import {readStore} from '../core/store/read-store.js'
+import type {StoreResult} from '../core/store/requests.js'
+import {readSnapshots} from '../core/store/snapshots.js'
 import {printableBytes} from '../core/text.js'
 import type {Clock} from '../ports/clock.js'
 import type {HttpClient} from '../ports/http.js'
@@ -38,6 +40,8 @@ export interface ObserveLimits {
   readonly questionMs: number
   /** Bytes that reading one log store may cost. */
   readonly storeBytes: number
+  /** Whether the size and checksum of every snapshot are checked, which reads all of them. */
+  readonly deep: boolean
 }
 
 /** A host as observed, with what a further look at it needs. */
@@ -50,6 +54,8 @@ export interface ObservedHost {
 
 const PROBE_BYTES_MAX = 4 * 1024 * 1024
 const PROBE_MS = 15_000
+/** Enough for the entries between two snapshots of a busy Consul: 16 384 of them, half a kilobyte each. */
+const SEARCH_BYTES = 16 * 1024 * 1024
 const TAKEN = {configBytes: 65_536, logBytes: 262_144, journalLines: 2000}
 
 /**
@@ -110,7 +116,8 @@ class HostObserver {
       raftDir: probe.raftDir,
       api: this.apiOf(connection, probe),
     })
-    await Promise.all([this.store(connection, probe), this.api(probe)])
+    const deep = this.limits.deep ? this.checkSnapshots(connection, probe) : undefined
+    await Promise.all([this.store(connection, probe), this.api(probe), deep])
     return this.known
   }
 
@@ -178,8 +185,22 @@ class HostObserver {
       byteBudget: this.limits.storeBytes,
       snapshotIndex: snapshotIndexOf(this.known.server),
       termsAt: [],
+      thorough: valueOf(probe.facts.processes)?.length === 0,
     })
     this.put({server: {...this.known.server, store: reading}})
+  }
+
+  /** Reads every snapshot whole; what the probe knows of them stays where that fails. */
+  private async checkSnapshots(connection: HostConnection, {raftDir}: ProbeResult): Promise<void> {
+    if (raftDir === undefined) return
+    const {host, access} = connection
+    const source = {host, via: 'file', what: `${raftDir}/snapshots`} as const
+    const timeoutMs = Math.max(1, this.deadlineMs - this.deps.clock.nowMs())
+    const files = hostStoreFiles(connection, raftDir, {root: access.root !== 'none', timeoutMs})
+    const limits = {clock: this.deps.clock, deadlineMs: this.deadlineMs}
+    const {result} = await driveStore(() => readSnapshots({deep: true, source}), files, limits)
+    if (result.kind === 'unread') return
+    this.put({server: {...this.known.server, snapshots: read(result.value, source)}})
   }
 
   private apiOf(connection: HostConnection, probe: ProbeResult): ConsulApi | undefined {
@@ -229,6 +250,15 @@ export function snapshotIndexOf(server: ServerObservation): number {
   return whole.reduce((highest, snapshot) => Math.max(highest, snapshot.index), 0)
 }
 
+/** Whether the search for membership entries ended at its budget without having found the newest one. */
+function lacksPeerSet(result: StoreResult<StoreState>): boolean {
+  return (
+    result.kind !== 'unread' &&
+    !result.value.configurationsComplete &&
+    result.value.configurations.length === 0
+  )
+}
+
 /** Reads the log store of a host in place. */
 export async function readHostStore(
   deps: Pick<ObserveDeps, 'clock'>,
@@ -240,6 +270,8 @@ export async function readHostStore(
     readonly byteBudget: number
     readonly snapshotIndex: number
     readonly termsAt: readonly number[]
+    /** Search on for the peer set where the first bytes did not hold it: of a stopped server nobody else tells it. */
+    readonly thorough?: boolean
   },
 ): Promise<Reading<StoreState>> {
   const source = {host: options.host, via: 'store', what: raftDir ?? 'log store'} as const
@@ -247,10 +279,11 @@ export async function readHostStore(
   const {byteBudget, snapshotIndex, termsAt} = options
   const timeoutMs = Math.max(1, options.deadlineMs - deps.clock.nowMs())
   const files = hostStoreFiles(connection, raftDir, {root: connection.access.root !== 'none', timeoutMs})
-  const driven = await driveStore(() => readStore({byteBudget, snapshotIndex, termsAt}), files, {
-    clock: deps.clock,
-    deadlineMs: options.deadlineMs,
-  })
+  const limits = {clock: deps.clock, deadlineMs: options.deadlineMs}
+  const readWithin = async (budget: number) =>
+    driveStore(attempt => readStore({byteBudget: budget, snapshotIndex, termsAt}, attempt), files, limits)
+  let driven = await readWithin(byteBudget)
+  if (options.thorough === true && lacksPeerSet(driven.result)) driven = await readWithin(SEARCH_BYTES)
   const {result} = driven
   if (result.kind === 'unread') return unread(result.why, source, result.detail)
   const path = result.value.path.startsWith('/') ? result.value.path : `${raftDir}/${result.value.path}`

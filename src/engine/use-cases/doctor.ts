@@ -11,6 +11,8 @@ export interface LookIntent {
   readonly ourVersion: string
   /** Whether the contents of the servers are compared, where that can tell something; true. */
   readonly compareContents?: boolean
+  /** Whether snapshots are read whole and their checksums checked; false. */
+  readonly deep?: boolean
 }
 
 /** What comparing contents may cost a diagnosis, which is asked for often and waited for. */
@@ -18,7 +20,7 @@ const contentsLimits = {rounds: 3, allMs: 10_000, maxBytes: 8 * 1024 * 1024}
 
 /** Observes the fleet once and judges what is seen. Changes nothing. */
 export async function doctor(session: Session, intent: LookIntent): Promise<Diagnosis> {
-  const collected = await session.observe()
+  const collected = await session.observe({deep: intent.deep ?? false})
   session.requireServers(collected.observation)
   const observation =
     (intent.compareContents ?? true) ? await withContents(session, collected) : collected.observation

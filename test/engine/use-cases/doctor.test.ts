@@ -89,7 +89,7 @@ async function judge(t: Scope, serving: readonly Serves[], intent: {compareConte
     },
     {
       fleet: {cluster: 'test', product: 'consul', members},
-      ...{origin: 'inventory', clusterNamed: true, invocation: []},
+      ...{origin: 'inventory', clusterNamed: true, invocation: [], reach: []},
     },
   )
   const {findings} = await doctor(session, {ourVersion: '0.0.0', ...intent})
