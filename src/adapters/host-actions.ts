@@ -150,7 +150,7 @@ class RemoteHost implements HostActions {
     if (!proof.ok) return proof
     if (!proof.value.stopped || !proof.value.held)
       return {ok: false, failure: 'barrier', note: proof.value.why || 'its service manager is not held'}
-    return await restoreTree(this.#parts.connection, from, paths)
+    return await restoreTree(this.#parts.connection, from, paths, this.#guard())
   }
 
   moveAway(path: string, to: string, whileStopped: boolean): Promise<ActResult> {

@@ -8,7 +8,7 @@ fail() { printf '%s\\n' "$2" >&2; exit "$1"; }
 there() { [ -e "$1" ] || [ -L "$1" ]; }
 hash() { h=$(sha256sum <"$1") || return 1; printf '%s' "\${h%% *}"; }
 flush() { sync "$1" 2>/dev/null || sync; }
-sum_tree() { (cd "$1" 2>/dev/null && find ".$2" -type f -exec sha256sum {} + | sort); }
+sum_tree() { (cd "$1" 2>/dev/null && find -L ".$2" -type f -exec sha256sum {} + | sort); }
 parent() { case $1 in /*/*) printf '%s' "\${1%/*}" ;; *) printf / ;; esac; }
 guarded() { g=$1; shift; [ -z "$g" ] || sh -c "$g" sh "$@" >&2 || exit 73; }
 command -v sha256sum >/dev/null 2>&1 || fail 1 'sha256sum is not on this host'
@@ -17,7 +17,8 @@ command -v sha256sum >/dev/null 2>&1 || fail 1 'sha256sum is not on this host'
 /**
  * 1 path, 2 mode, 3 uid:gid, 4 sha256 of the bytes on stdin, 5 sha256 of what is replaced or empty, 6 guard, then the
  * guard's arguments. The bytes are proved whole before the rename, so a connection that breaks half-way writes nothing;
- * where nothing may be there, a hard link takes the place of the rename because it never replaces.
+ * where nothing may be there, a hard link takes the place of the rename because it never replaces. Only a directory of
+ * our own is made where it is missing; one of the server's that is not there is a reason to fail.
  */
 export const WRITE_FILE = `${COMMON}
 path=$1 mode=$2 owner=$3 sum=$4 replaces=$5 guard=$6; shift 6
@@ -32,6 +33,7 @@ if [ "$was" = "$sum" ]; then
   exit 70
 fi
 [ "$was" = "$replaces" ] || fail 71 "$path is not what the plan saw"
+case $dir in /var/lib/quorate) [ -d "$dir" ] || { mkdir -p -m 755 "$dir" && flush "$(parent "$dir")"; } || exit 1 ;; esac
 trap 'rm -f "$tmp"' EXIT; trap 'exit 1' HUP INT TERM
 rm -f "$tmp" && (set -C; cat >"$tmp") || exit 1
 chown "$owner" "$tmp" && chmod "$mode" "$tmp" || exit 1
@@ -52,7 +54,7 @@ there "$to" && fail 71 "$to is there already"
 dir=$(parent "$to")
 [ -d "$dir" ] || { mkdir -p "$dir" && flush "$(parent "$dir")"; } || exit 1
 place() { df -P "$1" | awk 'NR == 2 {print $1, $NF}'; }
-[ "$(place "$from")" = "$(place "$dir")" ] || fail 1 "$from and $to are not on one file system"
+[ -L "$from" ] || [ "$(place "$from")" = "$(place "$dir")" ] || fail 1 "$from and $to are not on one file system"
 guarded "$guard" "$@"
 mv "$from" "$to" || exit 1
 flush "$(parent "$from")"; flush "$dir"
@@ -60,7 +62,8 @@ flush "$(parent "$from")"; flush "$dir"
 
 /**
  * 1 to, 2 bytes needed, then paths. The copy grows under another name and takes its own only when its checksums equal
- * those of the source and all of it is on disk; so a copy of the right name is a whole copy.
+ * those of the source and all of it is on disk; so a copy of the right name is a whole copy. What links lead to is
+ * copied in their place: a raft directory that is a link to a faster disk would else be a copy of nothing.
  */
 export const COPY_TREE = `${COMMON}
 to=$1 need=$2; shift 2
@@ -74,14 +77,15 @@ fi
 up=$(parent "$to")
 mkdir -p "$up" || exit 1
 used=0
-for p in "$@"; do if there "$p"; then k=$(du -sk "$p" | awk 'NR == 1 {print $1}') && used=$((used + k)) || exit 1; fi; done
+for p in "$@"; do if there "$p"; then k=$(du -skL "$p" | awk 'NR == 1 {print $1}') && used=$((used + k)) || exit 1; fi; done
 free=$(df -Pk "$up" | awk 'NR == 2 {print $4}')
 want=$(awk -v a="$need" -v b="$used" 'BEGIN {n = a / 1024; if (b > n) n = b; printf "%d", n + 16384}')
 [ "$free" -ge "$want" ] || fail 72 "$up has $free KiB free and $want KiB are needed"
 rm -rf "$tmp" && mkdir -m 700 "$tmp" "$tmp/tree" || exit 1
 for p in "$@"; do
   there "$p" || continue
-  mkdir -p "$tmp/tree$(parent "$p")" && cp -a "$p" "$tmp/tree$p" || exit 1
+  how=-a; [ -z "$(find "$p" -type l | head -n 1)" ] || how=-pRL
+  mkdir -p "$tmp/tree$(parent "$p")" && cp $how "$p" "$tmp/tree$p" || exit 1
 done
 root=/; sums "$@" >"$tmp/manifest" || exit 1
 root=$tmp/tree; sums "$@" >"$tmp/manifest.copy" || exit 1
@@ -93,11 +97,13 @@ flush "$up"
 `
 
 /**
- * 1 copy, then paths. A path that the copy lacks was not there, so what is there now goes aside. Nothing is deleted:
- * what is replaced keeps its place under a name that says so.
+ * 1 copy, 2 guard, 3 to 7 its arguments, then paths. A path that the copy lacks was not there, so what is there now goes
+ * aside. Nothing is deleted: what is replaced keeps its place under a name that says so. Laying large copies ready takes
+ * minutes, so the guard is asked again right before anything is moved.
  */
 export const RESTORE_TREE = `${COMMON}
-from=$1; shift
+from=$1 guard=$2 g1=$3 g2=$4 g3=$5 g4=$6 g5=$7; shift 7
+still() { guarded "$guard" "$g1" "$g2" "$g3" "$g4" "$g5"; }
 [ -f "$from/manifest" ] || fail 1 "$from is no whole copy"
 (cd "$from/tree" && { [ ! -s ../manifest ] || sha256sum -c ../manifest >/dev/null 2>&1; }) || fail 1 "$from is damaged"
 did=
@@ -108,10 +114,11 @@ for p in "$@"; do
     if there "$p" && [ "$(sum_tree / "$p")" = "$(sum_tree "$from/tree" "$p")" ]; then continue; fi
     rm -rf "$new" && mkdir -p "$(parent "$p")" && cp -a "$from/tree$p" "$new" || exit 1
     sync -f "$new" 2>/dev/null || sync
+    still
     if there "$p"; then aside "$p" || exit 1; fi
     mv "$new" "$p" || exit 1
     [ "$(sum_tree / "$p")" = "$(sum_tree "$from/tree" "$p")" ] || fail 1 "$p reads back as something else"
-  elif there "$p"; then aside "$p" || exit 1
+  elif there "$p"; then still; aside "$p" || exit 1
   else continue; fi
   did=1
   flush "$(parent "$p")"

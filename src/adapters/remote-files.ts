@@ -113,13 +113,14 @@ export async function restoreTree(
   connection: HostConnection,
   from: string,
   paths: readonly string[],
+  guard: Guard = NO_GUARD,
   timeoutMs = COPY_TIMEOUT_MS,
 ): Promise<ActResult> {
   const refusal = [...paths, from].map(refusePath).find(one => one !== undefined)
   if (refusal !== undefined) return refusal
-  return actByScript(connection, RESTORE_TREE, [from, ...paths], `What ${from} holds is back in place.`, {
-    timeoutMs,
-  })
+  const five = [0, 1, 2, 3, 4].map(at => guard.args[at] ?? '')
+  const args = [from, guard.script, ...five, ...paths]
+  return actByScript(connection, RESTORE_TREE, args, `What ${from} holds is back in place.`, {timeoutMs})
 }
 
 /** The SHA-256 of a file, undefined when there is none. */

@@ -3,12 +3,19 @@
  * 1 executable, 2 data directory, 3 store, 4 address of the Raft transport, 5 its port; each may be empty. Ends with 0
  * when it is stopped, else with 73 and the reason. A process of the same executable (of a product's usual name where
  * the server was not seen running) counts as this server unless its
- * command line names another data directory; a stopped (T) process counts as running, a zombie does not. Locks are
+ * command line names another data directory (the last one named counts; links are followed, and a relative name counts as
+ * this one); a stopped (T) process counts as running, a zombie does not. Locks are
  * matched by inode alone: overlays report other devices, and one alarm too many is the right mistake here.
  */
 export const PROVE_STOPPED = `
 exe=$1 data=$2 store=$3 address=$4 port=$5
 runs() { printf '%s\\n' "$1" >&2; exit 73; }
+for tool in awk cat grep head ls readlink sed tr; do
+  command -v "$tool" >/dev/null 2>&1 || { echo "$tool is not on this host: nothing can be proved" >&2; exit 1; }
+done
+[ -r /proc/self/status ] && [ -r /proc/net/tcp ] || { echo '/proc cannot be read: nothing can be proved' >&2; exit 1; }
+same() { case $1 in /*) ;; *) return 0 ;; esac
+  [ "\${1%/}" = "\${2%/}" ] || [ "$(readlink -f "$1")" = "$(readlink -f "$2")" ]; }
 for proc in /proc/[0-9]*; do
   pid=\${proc#/proc/}
   own=$(readlink "$proc/exe" 2>/dev/null) || continue
@@ -20,10 +27,11 @@ for proc in /proc/[0-9]*; do
   words=$(tr '\\000' '\\n' <"$proc/cmdline" 2>/dev/null)
   printf '%s\\n' "$words" | grep -qx -e agent -e server -e -server || case $own in *consul | *nomad | *vault | *bao) continue ;; esac
   named=$(printf '%s\\n' "$words" | awk '
-    take {print; exit}
-    /^--?data-dir=/ {sub(/^[^=]*=/, ""); print; exit}
-    /^--?data-dir$/ {take = 1}')
-  [ -n "$named" ] && [ -n "$data" ] && [ "\${named%/}" != "\${data%/}" ] && continue
+    take {dir = $0; take = 0; next}
+    /^--?data-dir=/ {dir = $0; sub(/^[^=]*=/, "", dir); next}
+    /^--?data-dir$/ {take = 1}
+    END {print dir}')
+  [ -n "$named" ] && [ -n "$data" ] && ! same "$named" "$data" && continue
   runs "process $pid runs the server"
 done
 if [ -n "$port" ]; then
@@ -39,7 +47,7 @@ if [ -n "$port" ]; then
   [ -z "$open" ] || runs "something listens on port $port"
 fi
 if [ -n "$store" ] && [ -e "$store" ] && [ -r /proc/locks ]; then
-  inode=$(ls -id "$store" | awk '{print $1}')
+  inode=$(ls -idL "$store" | awk '{print $1}')
   holder=$(awk -v inode="$inode" '
     $2 != "->" {n = split($6, at, ":"); if (at[n] == inode) {print $5; exit}}' /proc/locks)
   [ -z "$holder" ] || runs "process $holder holds the log store"

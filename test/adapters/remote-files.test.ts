@@ -187,6 +187,43 @@ t.test('what was copied comes back as it was, and what was there since is kept a
   t.match(await restoreTree(connection, to, paths), {ok: true, already: true})
 })
 
+t.test('what a link leads to is copied and comes back: a linked raft directory is no empty copy', async t => {
+  const dir = fresh()
+  const [raft] = makeData(dir)
+  const link = join(dir, 'linked')
+  symlinkSync(raft ?? '', link)
+  mkdirSync(join(dir, 'inner'))
+  symlinkSync(join(raft ?? '', 'raft.db'), join(dir, 'inner', 'raft.db'))
+  const paths = [link, join(dir, 'inner')]
+  const to = join(dir, 'copies', 'p1')
+  t.match(await copyTree(connection, paths, to, 1), {ok: true, already: false})
+  for (const path of paths) {
+    const copied = lstatSync(join(to, 'tree', path, 'raft.db'))
+    t.strictSame([copied.isFile(), copied.uid, copied.size], [true, 12_345, 30_000], path)
+  }
+  writeFileSync(join(raft ?? '', 'raft.db'), 'recovered log')
+  t.match(await restoreTree(connection, to, paths), {ok: true, already: false})
+  t.equal(statSync(join(link, 'raft.db')).size, 30_000)
+  t.ok(lstatSync(`${link}.quorate-aside-1`).isSymbolicLink(), 'the link is kept aside')
+  t.match(await moveAside(connection, `${link}.quorate-aside-1`, `${link}.fenced-p1`), {ok: true})
+})
+
+t.test('nothing is put back once the guard fails, however long the copy took', async t => {
+  const dir = fresh()
+  const paths = makeData(dir)
+  const to = join(dir, 'copies', 'p1')
+  await copyTree(connection, paths, to, 1)
+  writeFileSync(join(paths[0] ?? '', 'raft.db'), 'of a server that runs again')
+  const guard = {script: 'echo "process $1 runs the server"; exit 73', args: ['4711']}
+  t.match(await restoreTree(connection, to, paths, guard), {
+    ok: false,
+    failure: 'barrier',
+    note: 'process 4711 runs the server',
+  })
+  t.equal(readFileSync(join(paths[0] ?? '', 'raft.db'), 'utf8'), 'of a server that runs again')
+  t.notOk(existsSync(`${paths[0]}.quorate-aside-1`))
+})
+
 t.test('files are asked about and removed only when they hold what is expected', async t => {
   const dir = fresh()
   const path = join(dir, 'f')

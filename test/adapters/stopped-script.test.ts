@@ -1,7 +1,17 @@
 import {spawn, spawnSync} from 'node:child_process'
-import {chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import {createServer} from 'node:net'
 import type {AddressInfo} from 'node:net'
+import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import t from 'tap'
 import type {Test} from 'tap'
@@ -46,6 +56,38 @@ t.test('a process of the server is seen by its executable, unless it has another
   t.match(sh(PROVE_STOPPED, [executable, '/srv/a', '', '', '']), {code: 0, words: ''})
 })
 
+t.test('another spelling of its data directory is no other server', async t => {
+  const root = mkdtempSync(join(tmpdir(), 'quorate-proof-'))
+  t.teardown(() => rmSync(root, {recursive: true, force: true}))
+  mkdirSync(join(root, 'data'))
+  symlinkSync('data', join(root, 'link'))
+  for (const words of [
+    [`-data-dir=${root}/link`],
+    ['-data-dir', './data'],
+    ['-data-dir=/srv/before', `-data-dir=${root}/data/`],
+  ]) {
+    const {executable, child, gone} = await server(t, words)
+    t.match(sh(PROVE_STOPPED, [executable, `${root}/data`, '', '', '']), {code: 73}, words.join(' '))
+    child.kill('SIGKILL')
+    await gone
+  }
+})
+
+t.test('where the tools of the proof are missing nothing counts as stopped', t => {
+  const bin = t.testdir()
+  for (const tool of ['sh', 'cat', 'grep', 'head', 'ls', 'readlink', 'sed', 'tr'])
+    symlinkSync(
+      spawnSync('sh', ['-c', `command -v ${tool}`], {encoding: 'utf8'}).stdout.trim(),
+      join(bin, tool),
+    )
+  const {status, stderr} = spawnSync('/bin/sh', ['-c', PROVE_STOPPED, 'sh', '', '/srv/a', '', '', ''], {
+    encoding: 'utf8',
+    env: {PATH: bin},
+  })
+  t.match({status, stderr}, {status: 1, stderr: /^awk is not on this host/})
+  t.end()
+})
+
 t.test('a data directory that only config files name counts as this server', async t => {
   const {executable} = await server(t, ['-config-dir=/etc/consul.d'])
   t.match(sh(PROVE_STOPPED, [executable, '/srv/a', '', '', '']), {code: 73})
@@ -74,7 +116,10 @@ t.test('a lock on the store speaks against it', async t => {
   })
   t.teardown(() => child.kill('SIGKILL'))
   await new Promise(resolve => child.stdout.once('data', resolve))
-  t.match(sh(PROVE_STOPPED, ['/no/such', '', store, '', '']), {code: 73, words: /^process \d+ holds the log store$/})
+  t.match(sh(PROVE_STOPPED, ['/no/such', '', store, '', '']), {
+    code: 73,
+    words: /^process \d+ holds the log store$/,
+  })
   const ended = new Promise(resolve => child.once('exit', resolve))
   child.stdin.end()
   await ended
