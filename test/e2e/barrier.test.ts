@@ -10,20 +10,28 @@ import {isWhole, scenario} from './scenario.js'
 import {consent, gone, planned, endedWell} from './steps.js'
 
 /** How someone else starts a server, each against another hold. */
-const restarts: readonly {readonly title: string; readonly manager: LabManager; readonly script: string}[] = [
+const restarts: readonly {
+  readonly title: string
+  readonly manager: LabManager
+  readonly script: string
+  readonly managed: boolean
+}[] = [
   {
     title: 'by hand as the service user',
+    managed: false,
     manager: 'runit',
     script:
       'setsid chpst -u consul:consul /usr/local/bin/consul agent -config-dir=/etc/consul.d/server </dev/null >/dev/null 2>&1 &',
   },
   {
     title: 'by runit, with the hold taken away',
+    managed: true,
     manager: 'runit',
     script: 'rm -f /etc/sv/consul/down; sv up consul; sleep 1; pidof consul',
   },
   {
     title: 'by systemd with Restart=always, with the hold taken away',
+    managed: true,
     manager: 'systemd',
     script: 'rm -rf /run/systemd/system/consul.service.d; systemctl daemon-reload; systemctl start consul',
   },
@@ -42,7 +50,7 @@ const files = (lab: Lab, i: number): Map<string, string> => {
   )
 }
 
-for (const {title, manager, script} of restarts)
+for (const {title, manager, script, managed} of restarts)
   scenario(
     `a server started again ${title} between barrier and write: nothing is written`,
     {servers: 3, manager, restart: 'always', suits: () => false},
@@ -75,6 +83,7 @@ for (const {title, manager, script} of restarts)
       t.not(ended.exitCode, 0, 'quorate stops')
       t.notOk(existsSync(lab.data(1, 'raft', 'peers.json')), 'no recovery file')
       t.same(files(lab, 1), before, 'no byte of the raft directory is quorate’s')
+      if (!managed) await lab.exec(1, 'kill -KILL $(pidof consul)')
       const resumed = await operator.run('resume', operator.plans().at(-1) ?? '', ...consent(plan))
       endedWell(t, resumed)
       await isWhole(scene, [1])
