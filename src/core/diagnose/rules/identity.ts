@@ -25,39 +25,67 @@ const setEvidence = (facts: ClusterFacts, value: string) =>
     server.believedFrom === undefined ? [] : [evidenceOf(server.believedFrom, value)],
   )
 
-/** STALE_ADDRESS: the peer set has an address that its server no longer has. */
+interface Moved {
+  readonly peer: Server
+  readonly server: ServerFacts
+}
+
+/** Peers whose server is known by its id and has no such address. */
+function withoutAddress(facts: ClusterFacts, peer: Server): readonly Moved[] {
+  const found = findServer(facts.servers, peer)
+  if (found?.by !== 'id' || hasAddressId(peer)) return []
+  const own = found.server.ownAddresses
+  const at = parseHostPort(peer.address)
+  if (own === undefined || at === undefined || own.has(at.host)) return []
+  // Behind a translation a server is known by an address of no interface; only its settings or gossip tell.
+  const gossiped = gossipViews(facts)
+    .flatMap(view => view.members)
+    .find(member => member.id === peer.id)?.address
+  const known = found.server.server.config.kind === 'read' || (gossiped !== undefined && gossiped !== at.host)
+  return known ? [{peer, server: found.server}] : []
+}
+
+/**
+ * Peers at an address that their host still has, but that their server, by its own word in gossip, has given up for
+ * another. With a leader that is a moment's matter: it takes the new one.
+ */
+function elsewhere(facts: ClusterFacts, peer: Server): readonly Moved[] {
+  const server = findServer(facts.servers, peer)?.server
+  if (facts.leader.exists === 'yes' || server?.running !== 'yes') return []
+  if (server.server.api.members.kind === 'unread' || server.raftAddress === undefined) return []
+  const at = parseHostPort(peer.address)
+  if (at === undefined || !isIpAddress(at.host) || server.raftAddress === peer.address) return []
+  return server.ownAddresses?.has(at.host) === true ? [{peer, server}] : []
+}
+
+/** STALE_ADDRESS: the peer set has an address that its server no longer has or uses. */
 export function staleAddress(facts: ClusterFacts): readonly Finding[] {
-  const moved = peersOf(facts).flatMap(peer => {
-    const found = findServer(facts.servers, peer)
-    if (found?.by !== 'id' || hasAddressId(peer)) return []
-    const own = found.server.ownAddresses
-    const at = parseHostPort(peer.address)
-    if (own === undefined || at === undefined || own.has(at.host)) return []
-    // Behind a translation a server is known by an address of no interface; only its settings or gossip tell.
-    const gossiped = gossipViews(facts)
-      .flatMap(view => view.members)
-      .find(member => member.id === peer.id)?.address
-    const known =
-      found.server.server.config.kind === 'read' || (gossiped !== undefined && gossiped !== at.host)
-    return known ? [{peer, server: found.server}] : []
-  })
-  const findings = moved.map(({peer, server}) =>
+  const lost = peersOf(facts).flatMap(peer => withoutAddress(facts, peer))
+  const left = peersOf(facts).flatMap(peer => elsewhere(facts, peer))
+  const way = readdress(facts, [...lost, ...left])
+  const finding = ({peer, server}: Moved, words: string): Finding =>
     makeFinding({
       code: 'STALE_ADDRESS',
       severity: 'error',
       on: server,
-      summary: `${server.host} is in the peer set as ${peer.address}, an address it does not have.`,
+      summary: `${server.host} is in the peer set as ${peer.address}, ${words}.`,
       explanation:
         'Raft configurations keep addresses. Others call the old one; with a leader it is corrected, without one it is not.',
       evidence: [
         ...setEvidence(facts, `${peer.id} at ${peer.address}`),
         readingEvidence(server.server.hostAddresses, list => list.join(', ')),
       ],
-      remedies: [readdress(facts, peer, server)],
-      causes: ['NO_LEADER', 'TRANSIENT_LOSS'],
-    }),
-  )
-  return [...findings, ...staleInFile(facts), ...allMoved(facts)]
+      remedies: [way],
+      causes: ['NO_LEADER', 'TRANSIENT_LOSS', 'PEER_NOT_IN_SERF', 'SERVER_NOT_IN_RAFT'],
+    })
+  return [
+    ...lost.map(moved => finding(moved, 'an address it does not have')),
+    ...left.map(moved =>
+      finding(moved, `an address it no longer uses: gossip has it at ${String(moved.server.raftAddress)}`),
+    ),
+    ...staleInFile(facts),
+    ...allMoved(facts),
+  ]
 }
 
 /** A recovery file that names this server rightly by id, at an address it does not have. */
@@ -86,15 +114,17 @@ function staleInFile(facts: ClusterFacts): readonly Finding[] {
   })
 }
 
-function readdress(facts: ClusterFacts, peer: Server, server: ServerFacts) {
-  const to = server.raftAddress
+/** One plan for all that moved: a set that is right in part elects as little as before. */
+function readdress(facts: ClusterFacts, moved: readonly Moved[]) {
+  const names = listWords([...new Set(moved.map(one => one.server.host))])
+  const pairs = moved.flatMap(({peer, server}) =>
+    server.raftAddress === undefined ? [] : ['--readdress', `${peer.address}=${server.raftAddress}`],
+  )
   return remedy(
     'availability',
-    `Give ${server.host} its new address in the peer set.`,
+    `Give ${names} ${moved.length === 1 ? 'its new address' : 'their new addresses'} in the peer set.`,
     'The plan writes the addresses the servers have now; nothing is lost.',
-    to === undefined
-      ? []
-      : [quorateCommand(facts.context, 'peers', 'fix', '--readdress', `${peer.address}=${to}`)],
+    pairs.length < 2 * moved.length ? [] : [quorateCommand(facts.context, 'peers', 'fix', ...pairs)],
   )
 }
 

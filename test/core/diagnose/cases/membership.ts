@@ -1,4 +1,5 @@
 import type {FindingCode} from '../../../../src/core/model/finding.js'
+import {serverAddress} from '../../../../src/core/model/ids.js'
 import {
   addressOf,
   configOf,
@@ -380,6 +381,12 @@ export const membershipCases = {
           leader: '',
         }),
       ],
+      'the host has both addresses, and its server now uses the other': leaderless({
+        a: {
+          hostAddresses: ['10.0.0.1', '10.0.9.1'],
+          api: {members: [member('a', {address: '10.0.9.1', raftAddress: serverAddress('10.0.9.1:8300')})]},
+        },
+      }),
       'every address is another, and addresses are ids': ['a', 'b'].map(host =>
         stoppedConsul(host, {
           version: '0.7.5',
@@ -396,6 +403,15 @@ export const membershipCases = {
           facts: {config: configOf('a', {advertiseAddress: '203.0.113.7'})},
         }),
       ],
+      'the host has a second address, which its server does not use': leaderless({
+        a: {hostAddresses: ['10.0.0.1', '10.0.9.1'], api: {members: [member('a')]}},
+      }),
+      'a leader is about to take the new address': led({
+        b: {
+          hostAddresses: ['10.0.0.2', '10.0.9.2'],
+          api: {members: [member('b', {address: '10.0.9.2', raftAddress: serverAddress('10.0.9.2:8300')})]},
+        },
+      }),
       'the addresses of the host were not read': [
         liveConsul('a', {
           configuration: peerSet([voter('a', {address: '10.9.9.9:8300'}), 'b'], 1),
