@@ -159,20 +159,21 @@ export class SshLink implements Link {
     const line = quoteArgv(argv)
     await this.#takeSession()
     try {
-      return this.#channel(await this.#exec(line))
+      return await this.#exec(line)
     } catch (error) {
       this.#leaveSession()
       throw this.#failure(error, 'A session was not opened')
     }
   }
 
-  async #exec(line: string): Promise<ClientChannel> {
+  async #exec(line: string): Promise<Channel> {
     return new Promise((resolve, reject) => {
       const lost = (): void => reject(new TransportError('lost', 'The connection is gone.'))
       this.client.once('close', lost)
       this.client.exec(line, (error, channel) => {
         this.client.off('close', lost)
-        if (error === undefined) resolve(channel)
+        // At once: success, exit status and close may be one packet, and a listener a tick later would miss them.
+        if (error === undefined) resolve(this.#channel(channel))
         else reject(error)
       })
     })
