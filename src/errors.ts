@@ -58,6 +58,10 @@ export const ERRORS = {
     means: 'No server of this name, id or address is in the peer set or among the hosts.',
   },
   ILLEGAL_PEER_SET: {exit: 'refused', means: 'The peer set after would be illegal.'},
+  DUPLICATE_SERVER: {
+    exit: 'refused',
+    means: 'Two of the named hosts are one server, or call themselves by one id or address.',
+  },
   NO_ROOT: {exit: 'refused', means: 'The plan needs root on a host and has none there.'},
   NO_SPACE: {exit: 'refused', means: 'A host has no room for the copies that are made first.'},
   NO_SERVICE_MANAGER: {

@@ -259,6 +259,7 @@ export type RefusalCode =
   | 'REMOVES_BEST_LOG'
   | 'UNKNOWN_SERVER'
   | 'ILLEGAL_PEER_SET'
+  | 'DUPLICATE_SERVER'
   | 'NO_ROOT'
   | 'NO_SPACE'
   | 'NO_SERVICE_MANAGER'

@@ -2,6 +2,7 @@ import type {Configuration, Server} from '../model/configuration.js'
 import {voters} from '../model/configuration.js'
 import type {PeersFixIntent} from '../model/plan.js'
 import {majorityMayLiveElsewhere, quorumSize} from '../model/quorum.js'
+import {shutDoor} from './doubtful.js'
 import type {Refusal, Target} from './select.js'
 import {isRefusal, refuse, sameTarget, selectAll, targetName} from './select.js'
 import type {Candidate, Situation} from './situation.js'
@@ -71,7 +72,7 @@ function sortRest(
 
 function deadButAnswers(situation: Situation, target: Target): Refusal | undefined {
   if (target.peer === undefined) return undefined
-  const how = answers(situation, target.peer)
+  const how = answers(situation, target.peer) ?? shutDoor(target.candidate)
   if (how === undefined) return undefined
   const name = targetName(target)
   return refuse('DEAD_BUT_ANSWERS', `${name} was declared dead, but ${how}.`, [

@@ -2,6 +2,7 @@ import type {Configuration} from '../model/configuration.js'
 import type {FleetObservation} from '../model/observation.js'
 import type {ExpectedServer, Plan} from '../model/plan.js'
 import type {PlanContext} from './context.js'
+import {shutDoor} from './doubtful.js'
 import type {Candidate, Situation} from './situation.js'
 import {answers, situationOf} from './situation.js'
 
@@ -76,7 +77,8 @@ export function driftOfDead(
     .flatMap(host => {
       const candidate = now.candidates.find(one => one.host === host.host)
       const peer = plan.before.servers.find(server => String(server.id) === host.id)
-      const how = peer === undefined ? undefined : answers(now, peer)
+      const shut = plan.method === 'online' ? undefined : shutDoor(candidate)
+      const how = (peer === undefined ? undefined : answers(now, peer)) ?? shut
       if (how !== undefined) return [`${host.host} was declared dead, and ${how}.`]
       return candidate?.reached === true ? [`${host.host} was declared dead, and its host answers.`] : []
     })

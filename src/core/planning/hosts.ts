@@ -136,6 +136,14 @@ export function checkActable(candidate: Candidate): Refusal | undefined {
       `What starts and stops the server on ${host} was not found${because(seen.service)}.`,
       [`Name it in the inventory: service, unit and manager of ${host}.`],
     )
+  const unitDown =
+    (service.state === 'stopped' || service.state === 'failed') && service.mainPid === undefined
+  if (candidate.runs && unitDown)
+    return refuse(
+      'NO_SERVICE_MANAGER',
+      `The server of ${host} runs, and ${service.unit} of ${service.manager} is stopped: something else started it.`,
+      [`Name what runs it in the inventory, or stop it on ${host} and start it by ${service.unit}.`],
+    )
   if (dataDirOf(candidate) === undefined)
     return refuse('UNREAD_FACT', `The data directory on ${host} was not found${because(seen.disk)}.`)
   return undefined
@@ -170,6 +178,13 @@ export function checkWritable(candidate: Candidate): Refusal | undefined {
   const files = valueOf(seen.files)
   if (files?.store === undefined && files?.raftDir === undefined && files?.dataDir === undefined)
     return refuse('UNREAD_FACT', `The owner of the raft files on ${host} was not read${because(seen.files)}.`)
+  const file = files.peersJson
+  if (file !== undefined && file.kind !== 'file')
+    return refuse(
+      'UNREAD_FACT',
+      `${file.path} on ${host} is a ${file.kind === 'other' ? 'special file' : file.kind}, and only a regular file is replaced.`,
+      [`Look at it on ${host}, and move it away.`],
+    )
   return undefined
 }
 

@@ -4,6 +4,7 @@ import type {FleetObservation} from '../model/observation.js'
 import type {PeersFixIntent, PlanResult} from '../model/plan.js'
 import {hasQuorum, quorumSize} from '../model/quorum.js'
 import type {PlanContext} from './context.js'
+import {checkDoubles} from './doubtful.js'
 import {lastLeaver, missingFromGossip, planJoin, planLastLeaver, planStart, transientLoss} from './gentle.js'
 import {planLiveList} from './live-list.js'
 import {lookAlike} from './look-alike.js'
@@ -30,6 +31,8 @@ export function planPeersFix(
   if (fleet.product !== 'consul' && fleet.product !== 'nomad')
     return refuse('UNSUPPORTED_PRODUCT', `quorate does not change the peer set of ${fleet.product} yet.`)
   const situation = situationOf(fleet)
+  const doubles = checkDoubles(situation)
+  if (doubles !== undefined) return doubles
   const words = [...intent.remove, ...intent.declaredDead, ...intent.keep]
   if (intent.readdress.length > 0 && words.length > 0)
     return refuse('MIXED_CHANGE', 'Addresses and members cannot be changed by the same plan.', [
