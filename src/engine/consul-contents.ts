@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto'
 import {makeObjectSplitter} from '../core/codec/json-objects.js'
 import type {LogIndex} from '../core/model/ids.js'
-import type {ContentsDigest} from '../core/model/observation.js'
+import type {ContentsDigest, RaftStats} from '../core/model/observation.js'
 import type {Reading, Source} from '../core/model/reading.js'
 import {read, unread, valueOf} from '../core/model/reading.js'
 import {parseAgentSelf} from '../core/codec/consul-api.js'
@@ -65,9 +65,14 @@ export async function readContents(
 }
 
 async function appliedIndex(api: ConsulApi): Promise<LogIndex | undefined> {
+  return (await askRaftStats(api))?.appliedIndex
+}
+
+/** A server's own Raft statistics at this moment, whichever of its ports tells them. */
+export async function askRaftStats(api: ConsulApi): Promise<RaftStats | undefined> {
   const self = valueOf(await ask(api, '/v1/agent/self', SELF_BYTES, parseAgentSelf))
-  if (self === undefined || self.raft !== undefined) return self?.raft?.appliedIndex
-  return (await askAgentRpc(api))?.raft?.appliedIndex
+  if (self === undefined || self.raft !== undefined) return self?.raft
+  return (await askAgentRpc(api))?.raft
 }
 
 /** What counts of an entry, in one line: key, value, flags and the index that last changed it. */

@@ -195,14 +195,12 @@ t.test('raft unlike serf after 90 s fails; a gap that closes restarts the interv
         ...(valueOf(server.api.members) ?? [])
           .slice(0, 1)
           .map(member => ({...member, name: 'w', server: false, raftAddress: undefined})),
-        ...(valueOf(server.api.members) ?? [])
-          .slice(0, 1)
-          .map(member => ({
-            ...member,
-            name: 'd',
-            status: 'failed' as const,
-            raftAddress: serverAddress('10.0.0.9:8300'),
-          })),
+        ...(valueOf(server.api.members) ?? []).slice(0, 1).map(member => ({
+          ...member,
+          name: 'd',
+          status: 'failed' as const,
+          raftAddress: serverAddress('10.0.0.9:8300'),
+        })),
       ],
     },
   })
@@ -228,6 +226,29 @@ t.test('a leader that cannot write fails; one that we may not try is told, not g
   t.equal(denied.verdict, 'verified')
   t.match(shortcomings(denied).join(), /a test key could not be tried/)
   t.equal(verdictOn(plan, sample(world), {writes: [failing, wrote], afterMs: 99_000}).verdict, 'verified')
+})
+
+t.test('a leader that cannot write since its commits stand still is told with both ends', async t => {
+  const failing: WriteTrial = {atMs: 0, result: 'failed', note: 'No answer in time.'}
+  for (const [version, advice] of [
+    ['1.8.19', false],
+    ['0.6.4', true],
+  ] as const) {
+    const {world, plan} = recovered(version)
+    const seen = sample(world, server => {
+      const raft = valueOf(server.api.self)?.raft
+      return raft?.role === 'leader'
+        ? stats(server, {commitIndex: 2, lastLogIndex: raft.lastLogIndex + 9})
+        : {}
+    })
+    const late = verdictOn(plan, seen, {writes: [failing], afterMs: 99_000})
+    t.equal(late.verdict, 'failed')
+    t.match(
+      shortcomings(late).join(),
+      /cannot write: No answer in time\.; the log of \S+ ends at \d+ and stays committed at 2/,
+    )
+    t.equal(/restart it/.test(shortcomings(late).join()), advice)
+  }
 })
 
 t.test('servers that agree on everything but contents fail', async t => {

@@ -312,6 +312,8 @@ export interface RaftStats {
   readonly lastLogIndex: LogIndex
   readonly lastLogTerm: Term
   readonly commitIndex: LogIndex
+  /** For how long a leader was watched without its commit index moving towards the end of its log, in milliseconds. */
+  readonly commitStandsMs?: number
   readonly appliedIndex: LogIndex
   readonly snapshotIndex: LogIndex
   readonly snapshotTerm: Term

@@ -1,4 +1,4 @@
-import {believedState} from '../model/disk-state.js'
+import {believedState, isLegacyConsul} from '../model/disk-state.js'
 import type {FleetObservation, ServerObservation} from '../model/observation.js'
 import {valueOf} from '../model/reading.js'
 import type {Check} from '../model/verdict.js'
@@ -219,5 +219,27 @@ function checkWrites(evidence: Evidence): Check {
   if (last.result === 'ok') return cluster('write', 'ok', 'a test key was written, read back and removed')
   if (last.result === 'not-allowed')
     return cluster('write', 'unknown', `a test key could not be tried: ${last.note}`)
-  return cluster('write', pendingOrWrong(evidence), `the leader cannot write: ${last.note}`)
+  return cluster(
+    'write',
+    pendingOrWrong(evidence),
+    `the leader cannot write: ${last.note}${stuckWords(evidence)}`,
+  )
+}
+
+/**
+ * What is known of a leader that leads in vain: its commit index stood still over two samples. Up to Consul 0.6 that
+ * happens after an election over old peer lists in the log, and another election may end it.
+ */
+function stuckWords({samples, servers}: Evidence): string {
+  const raftIn = (sample: FleetObservation | undefined, host: string) =>
+    sample?.servers.flatMap(server => (server.host === host ? [valueOf(server.api.self)?.raft] : []))[0]
+  for (const {host, seen} of servers) {
+    const now = raftIn(samples.at(-1), host.host)
+    const before = raftIn(samples.at(-2), host.host)
+    if (now?.role !== 'leader' || now.commitIndex >= now.lastLogIndex) continue
+    if (before?.commitIndex !== now.commitIndex) continue
+    const again = isLegacyConsul(seen) ? '; restart it, for another election may end that' : ''
+    return `; the log of ${host.host} ends at ${now.lastLogIndex} and stays committed at ${now.commitIndex}${again}`
+  }
+  return ''
 }

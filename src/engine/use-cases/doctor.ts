@@ -5,11 +5,12 @@ import {valueOf} from '../../core/model/reading.js'
 import {collectContents} from '../collect-contents.js'
 import type {CollectedFleet} from '../collect.js'
 import type {Session} from '../session.js'
+import {watchCommit} from '../watch-commit.js'
 
 /** What doctor and peers list need besides the session. */
 export interface LookIntent {
   readonly ourVersion: string
-  /** Whether the contents of the servers are compared, where that can tell something; true. */
+  /** Whether contents are compared and commits watched, where that can tell something; true. */
   readonly compareContents?: boolean
   /** Whether snapshots are read whole and their checksums checked; false. */
   readonly deep?: boolean
@@ -23,12 +24,17 @@ export async function doctor(session: Session, intent: LookIntent): Promise<Diag
   const collected = await session.observe({deep: intent.deep ?? false})
   session.requireServers(collected.observation)
   const observation =
-    (intent.compareContents ?? true) ? await withContents(session, collected) : collected.observation
+    (intent.compareContents ?? true) ? await lookCloser(session, collected) : collected.observation
   return diagnose(observation, {
     nowMs: observation.finishedAtMs,
     ourVersion: intent.ourVersion,
     invocation: session.named.invocation,
   })
+}
+
+async function lookCloser(session: Session, collected: CollectedFleet): Promise<FleetObservation> {
+  const compared = await withContents(session, collected)
+  return await watchCommit(session.deps.collect.clock, collected.hosts, compared)
 }
 
 /**

@@ -3,6 +3,8 @@ import type {Diagnosis} from '../../../src/core/diagnose/diagnose.js'
 import {diagnose} from '../../../src/core/diagnose/diagnose.js'
 import type {FindingCode} from '../../../src/core/model/finding.js'
 import type {FleetObservation, ServerObservation} from '../../../src/core/model/observation.js'
+import {logIndex} from '../../../src/core/model/ids.js'
+import {valueOf} from '../../../src/core/model/reading.js'
 import {
   NOW_MS,
   addressOf,
@@ -18,6 +20,7 @@ import {
   serviceOf,
   silent,
   stoppedConsul,
+  withFacts,
 } from '../../helpers/fleet.js'
 
 const context = {nowMs: NOW_MS, ourVersion: '0.1.0', invocation: ['--cluster', 'prod']}
@@ -316,5 +319,26 @@ t.test(
     t.match(diagnosis.sentence, 'Look again in 15 s.')
     const three = [...two, liveConsul('c', {configuration: five, leader: 'a'}), silent('d'), silent('e')]
     t.notMatch(judge(...three).sentence, /Look again/, 'a quorum is seen')
+  },
+)
+
+t.test(
+  'a leader of Consul 0.6 that commits nothing is no health, and a restart of it is offered',
+  async t => {
+    const stuck = (host: string) => {
+      const seen = liveConsul(host, {version: '0.6.4', configuration: abc, leader: 'a'})
+      const self = valueOf(seen.api.self)
+      if (self?.raft?.role !== 'leader') return seen
+      // As seen after all three had been given new addresses: 3 peers, all in contact, and no write ever ended
+      const raft = {...self.raft, commitIndex: logIndex(63), commitStandsMs: 2800}
+      return withFacts(seen, {api: {self: {...self, raft}}})
+    }
+    const {verdict, exit, sentence, remedies} = judge(stuck('a'), stuck('b'), stuck('c'))
+    t.same([verdict, exit], ['no-leader', 'quorum-lost'])
+    t.match(sentence, '3 of 3 voters are up; 2 are needed. Yet no leader serves')
+    t.same(remedies[0]?.commands, [
+      'ssh root@10.0.0.1 systemctl stop consul.service',
+      'ssh root@10.0.0.1 systemctl start consul.service',
+    ])
   },
 )

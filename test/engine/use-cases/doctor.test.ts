@@ -8,6 +8,7 @@ import {JournalFile} from '../../../src/adapters/journal-file.js'
 import {makeSecrets} from '../../../src/adapters/secrets.js'
 import {systemClock} from '../../../src/adapters/system-clock.js'
 import {makeConnector} from '../../../src/adapters/transport/connector.js'
+import {valueOf} from '../../../src/core/model/reading.js'
 import {Connections} from '../../../src/engine/connections.js'
 import type {FleetMember} from '../../../src/engine/fleet-target.js'
 import {Session} from '../../../src/engine/session.js'
@@ -18,7 +19,11 @@ interface Serves {
   readonly appliedIndex: number
   /** The values of the keys k0, k1, …, each with the same ModifyIndex on every server. */
   readonly values: readonly string[]
+  /** Commit indexes that a leader tells one after the other, the last for ever; its log ends at 9. */
+  readonly leads?: readonly number[]
 }
+
+const nobody = {kind: 'unread', why: 'failed', source: {host: '', via: 'api', what: ''}} as const
 
 interface Scope {
   teardown(work: () => unknown): void
@@ -26,9 +31,15 @@ interface Scope {
 }
 
 /** A server on loopback with contents of its own; counts how often these are asked for. */
-async function serve(t: Scope, {leader, appliedIndex, values}: Serves) {
-  const raft = {state: 'Follower', term: '2', last_log_index: '9', last_log_term: '2'}
-  const stats = {raft: {...raft, applied_index: String(appliedIndex)}}
+async function serve(t: Scope, {leader, appliedIndex, values, leads}: Serves) {
+  const commits = [...(leads ?? [9])]
+  const self = () => {
+    const commit = commits.length > 1 ? commits.shift() : commits[0]
+    const raft = {state: leads === undefined ? 'Follower' : 'Leader', term: '2', last_log_index: '9'}
+    const indexes = {last_log_term: '2', applied_index: String(appliedIndex), commit_index: String(commit)}
+    const stats = {raft: {...raft, ...indexes}}
+    return {Config: {NodeName: 'n', Version: '1.8.19', Server: true}, Stats: stats}
+  }
   const entries = values.map((value, i) => ({
     Key: `k${String(i)}`,
     Value: Buffer.from(value).toString('base64'),
@@ -37,12 +48,11 @@ async function serve(t: Scope, {leader, appliedIndex, values}: Serves) {
   }))
   const answers: Readonly<Record<string, unknown>> = {
     '/v1/status/leader': leader,
-    '/v1/agent/self': {Config: {NodeName: 'n', Version: '1.8.19', Server: true}, Stats: stats},
     '/v1/kv/?recurse&stale': entries,
   }
   let contentsAsked = 0
   const server = createServer((request, response) => {
-    const answer = answers[request.url ?? '']
+    const answer = request.url === '/v1/agent/self' ? self() : answers[request.url ?? '']
     if (request.url?.startsWith('/v1/kv') === true) contentsAsked += 1
     response.writeHead(answer === undefined ? 404 : 200).end(JSON.stringify(answer))
   })
@@ -92,9 +102,10 @@ async function judge(t: Scope, serving: readonly Serves[], intent: {compareConte
       ...{origin: 'inventory', clusterNamed: true, invocation: [], reach: []},
     },
   )
-  const {findings} = await doctor(session, {ourVersion: '0.0.0', ...intent})
+  const {findings, facts} = await doctor(session, {ourVersion: '0.0.0', ...intent})
   return {
     divergent: findings.find(({code}) => code === 'STATE_DIVERGENT'),
+    stands: valueOf(facts.fleet.servers[0]?.api.self ?? nobody)?.raft?.commitStandsMs,
     asked: servers.map(({contentsAsked}) => contentsAsked()),
   }
 }
@@ -130,4 +141,13 @@ t.test('contents beyond what a diagnosis may cost are left unread, once', async 
   const {divergent, asked} = await judge(t, [led(large, 'one'), led(large, 'two')])
   t.equal(divergent, undefined)
   t.same(asked, [1, 1])
+})
+
+t.test('a leader whose commit index stands still is looked at again before that is said', async t => {
+  const stuck = await judge(t, [{...led('one'), leads: [5]}, led('one')])
+  t.ok((stuck.stands ?? 0) >= 2500, 'it stood for as long as it was watched')
+  const slow = await judge(t, [{...led('one'), leads: [5, 5, 5, 5, 6]}, led('one')])
+  t.equal(slow.stands, undefined, 'it moved')
+  const well = await judge(t, [{...led('one'), leads: [9]}, led('one')])
+  t.equal(well.stands, undefined, 'there was nothing to wait for')
 })

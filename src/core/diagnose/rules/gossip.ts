@@ -34,7 +34,7 @@ export function peerNotInSerf(facts: ClusterFacts): readonly Finding[] {
     const lacking = views.filter(view => !view.members.some(member => isMember(member, peer)))
     const voter = facts.voters.find(one => one.peer === peer)
     const up = voter === undefined || voter.state === 'up'
-    if (lacking.length === 0 || (!up && facts.leader.exists === 'no')) return []
+    if (lacking.length === 0 || (!up && facts.leader.exists !== 'yes')) return []
     const name = peerName(facts, peer)
     return [
       makeFinding({

@@ -1,5 +1,6 @@
 import type {Finding} from '../../model/finding.js'
 import {valueOf} from '../../model/reading.js'
+import {quorateCommand, restartCommands} from '../commands.js'
 import type {ClusterFacts} from '../facts.js'
 import {
   evidenceOf,
@@ -30,6 +31,56 @@ const establishSignatures = ['establish-failed', 'establish-ca', 'establish-acl'
  * agent/consul/leader.go fails over ACL, CA or configuration entries), so clients see none.
  */
 export function leaderNotEstablished(facts: ClusterFacts): readonly Finding[] {
+  return [...cannotBegin(facts), ...cannotCommit(facts)]
+}
+
+/**
+ * A leader that was watched while its commit index stood still. Up to Consul 0.6 a new leader follows the peer lists
+ * of old log entries for a moment (`processLog` in hashicorp/raft before its version 1) and may lose count of who has
+ * acknowledged what; peers and roles look right for ever after, and no write ends.
+ */
+function cannotCommit(facts: ClusterFacts): readonly Finding[] {
+  return facts.leader.claims.flatMap(server => {
+    const raft = valueOf(server.server.api.self)?.raft
+    if (raft?.commitStandsMs === undefined || raft.commitIndex >= raft.lastLogIndex) return []
+    const seconds = Math.round(raft.commitStandsMs / 1000)
+    const {legacy} = server
+    return [
+      makeFinding({
+        code: 'LEADER_NOT_ESTABLISHED',
+        severity: 'fatal',
+        on: server,
+        summary: `${server.host} leads but commits nothing: its log ends at ${raft.lastLogIndex} and is committed up to ${raft.commitIndex}, unchanged for ${seconds} s.`,
+        explanation: legacy
+          ? 'Every write waits in vain. Up to Consul 0.6 a new leader takes the peer lists of its old log entries for new ones, and can get stuck over that. Its next election may end better.'
+          : 'Every write waits in vain: too few voters acknowledge its entries, or it has lost them a moment ago.',
+        evidence: [
+          readingEvidence(
+            server.server.api.self,
+            () => `commit_index ${raft.commitIndex}, last_log_index ${raft.lastLogIndex}`,
+          ),
+        ],
+        remedies: legacy
+          ? [
+              remedy(
+                'availability',
+                `Restart ${server.host}: that brings another election.`,
+                'Nothing that was committed is lost.',
+                restartCommands(server.server),
+              ),
+            ]
+          : [
+              remedy('nothing', 'Look again in half a minute.', 'Changes nothing.', [
+                quorateCommand(facts.context, 'doctor'),
+              ]),
+            ],
+        causes: ['NO_LEADER'],
+      }),
+    ]
+  })
+}
+
+function cannotBegin(facts: ClusterFacts): readonly Finding[] {
   const told = journalMatches(facts, establishSignatures)
   const mute = facts.leader.claims.filter(server => server.names === '')
   const concerned = [...new Set([...serversOf(told), ...mute])]

@@ -1,5 +1,7 @@
 import type {FindingCode} from '../../../../src/core/model/finding.js'
-import {serverAddress} from '../../../../src/core/model/ids.js'
+import {logIndex, serverAddress} from '../../../../src/core/model/ids.js'
+import type {RaftStats, ServerObservation} from '../../../../src/core/model/observation.js'
+import {valueOf} from '../../../../src/core/model/reading.js'
 import {
   addressOf,
   configOf,
@@ -19,6 +21,7 @@ import {
   stoppedConsul,
   storeOf,
   voter,
+  withFacts,
 } from '../../../helpers/fleet.js'
 import type {RuleCases} from './case.js'
 import {abc, leaderless, led, stopped} from './case.js'
@@ -45,6 +48,15 @@ const oldStopped = (host: string, list: readonly string[], facts = {}) =>
       ...facts,
     },
   })
+/** The leader among servers, its log committed but for the last entries. */
+const behindCommit =
+  (parts: Partial<RaftStats>) =>
+  (of: ServerObservation): ServerObservation => {
+    const self = valueOf(of.api.self)
+    if (self?.raft?.role !== 'leader') return of
+    const raft = {...self.raft, commitIndex: logIndex(self.raft.lastLogIndex - 15), ...parts}
+    return withFacts(of, {api: {self: {...self, raft}}})
+  }
 const wide = peerSet(['a', 'b', 'c', 'd'], 1)
 
 /** Quorum, leader, peer sets and gossip. */
@@ -121,9 +133,11 @@ export const membershipCases = {
         liveConsul('a', {configuration: abc, leader: '', role: 'leader'}),
         ...leaderless().slice(1),
       ],
+      'it leads and its commit index stands still': led().map(behindCommit({commitStandsMs: 2750})),
     },
     silent: {
       'a follower names no leader': leaderless(),
+      'its commit index was behind its log at one glance': led().map(behindCommit({})),
       'the journal tells only of lost elections': leaderless({a: {journal: journal('election-retry')}}),
     },
   },
