@@ -33,7 +33,7 @@ export default class Apply extends BaseCommand<ApplyResult> {
     const times = {reconcileMs: flags.reconcile * 1000}
     const {loadPlan, openPlanSession, hostActionsMaker} = await import('../src/context.js')
     const {obtainConsent} = await import('../src/engine/consent.js')
-    const {apply} = await import('../src/engine/use-cases/apply.js')
+    const {apply, checkAge} = await import('../src/engine/use-cases/apply.js')
     const {exitOf, runPlan} = await import('../src/run-plan.js')
     const {renderPlan} = await import('../src/ui/views/plan.js')
     const {renderOutcome} = await import('../src/ui/views/progress.js')
@@ -41,6 +41,7 @@ export default class Apply extends BaseCommand<ApplyResult> {
     const plan = await loadPlan(args.file)
     const opened = await openPlanSession(flags, plan, terminal)
     try {
+      checkAge(plan, opened.session.deps.collect.clock.nowMs())
       this.log(renderPlan(plan, [], await makeTheme(terminal), terminal.width))
       const given = {yes: flags.yes, name: flags.confirm, accepted: flags.accept ?? []}
       const consent = await obtainConsent(opened.session.deps.prompt, plan, given)

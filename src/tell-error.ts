@@ -47,7 +47,9 @@ function oneSentence(message: string): string {
 /** Whether oclif found fault with the command line. For a few faults it says so by no exit code, but by the bare class. */
 function isUsage(error: unknown): boolean {
   if (!(error instanceof Errors.CLIError)) return false
-  return error.oclif.exit === EXIT.usage || /^(Flag --|Unexpected flag )/.test(error.message)
+  // What its parser throws carries what was parsed; a wrong value of a flag has no exit code of its own
+  if (error.oclif.exit === EXIT.usage || 'parse' in error) return true
+  return /^(Flag --|Unexpected flag )/.test(error.message)
 }
 
 /** Tells an error of a command; `help` is the command line that shows the command's flags. */

@@ -67,10 +67,10 @@ export class Session {
     if (servers.some(server => server.reached.kind === 'read')) return
     const refusal = this.deps.collect.connections.refusals.get(first.host)
     const others = servers.length === 1 ? '' : `None of ${servers.length} hosts was reached. `
-    const detail = first.reached.detail ?? 'It did not answer.'
+    const detail = first.reached.detail ?? 'it did not answer'
     throw new QuorateError(
       refusal?.code ?? 'HOST_UNREACHABLE',
-      `${others}${first.host} cannot be reached (${first.reached.why}): ${detail}`,
+      `${others}${first.host} cannot be reached (${first.reached.why}): ${detail.replace(/\.$/, '')}.`,
       {hints: refusal?.hints ?? [], details: {hosts: servers.map(server => server.host)}},
     )
   }

@@ -1,3 +1,4 @@
+import {noLogSentences} from '../model/log-words.js'
 import type {Finding, FindingCode} from '../model/finding.js'
 import type {FleetObservation} from '../model/observation.js'
 import {hasQuorum} from '../model/quorum.js'
@@ -91,8 +92,10 @@ function ledSentence(facts: ClusterFacts): string {
 function inconclusiveSentence(facts: ClusterFacts): string {
   const of = facts.arithmetic
   const reached = facts.servers.filter(server => server.server.reached.kind === 'read').length
-  if (of === undefined)
-    return `${reached} of ${facts.servers.length} hosts were reached, and none told the peer set: there is nothing to count by.`
+  if (of === undefined) {
+    const said = `${reached} of ${facts.servers.length} hosts were reached, and none told the peer set: there is nothing to count by.`
+    return `${said} ${noLogSentences(facts.servers.map(one => one.server))}`.trim()
+  }
   const named = facts.leader.address
   const leader =
     named === undefined

@@ -1,3 +1,4 @@
+import {noLogSentences} from '../model/log-words.js'
 import {isIpAddress} from '../codec/address.js'
 import type {Configuration, Server} from '../model/configuration.js'
 import {voters} from '../model/configuration.js'
@@ -70,7 +71,11 @@ function peerSetUnknown(situation: Situation, ranked: readonly Ranked[]): Refusa
   const refusal = best === undefined && unread !== undefined ? checkWritable(unread) : undefined
   if (refusal !== undefined) return refusal
   if (best === undefined)
-    return refuse('NO_SURVIVOR', 'No server that was reached holds a log.', ['quorate doctor'])
+    return refuse(
+      'NO_SURVIVOR',
+      `No server that was reached holds a log. ${noLogSentences(situation.candidates.map(one => one.seen))}`.trim(),
+      ['quorate doctor'],
+    )
   const why = best.candidate.disk.problems.join(' ')
   return refuse(
     'PEER_SET_UNKNOWN',

@@ -55,7 +55,8 @@ export async function locked<T>(session: Session, id: string, work: () => Promis
   }
 }
 
-function checkAge(plan: Plan, nowMs: number): void {
+/** Refuses a plan that is too old; asked before anybody is asked to consent to it. Throws PLAN_EXPIRED. */
+export function checkAge(plan: Plan, nowMs: number): void {
   if (nowMs <= plan.expiresAtMs) return
   const expired = new Date(plan.expiresAtMs).toISOString().replace(/\.\d+Z$/, 'Z')
   throw new QuorateError('PLAN_EXPIRED', `Plan ${plan.id} expired at ${expired}.`, {
