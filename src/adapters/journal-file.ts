@@ -97,9 +97,16 @@ export class JournalFile implements JournalStore {
       opening = this.#openForAppend(this.#path(entry.plan, 'jsonl'))
       this.#open.set(entry.plan, opening)
     }
-    const handle = await opening
-    await handle.appendFile(`${JSON.stringify(entry)}\n`)
-    await handle.datasync()
+    try {
+      const handle = await opening
+      await handle.appendFile(`${JSON.stringify(entry)}\n`)
+      await handle.datasync()
+    } catch (error) {
+      // What was half written must not share a line with the next entry: opening anew cuts it off
+      this.#open.delete(entry.plan)
+      await opening.then(handle => handle.close()).catch(() => undefined)
+      throw error instanceof QuorateError ? error : unusable(this.#path(entry.plan, 'jsonl'), error)
+    }
   }
 
   async #openForAppend(path: string): Promise<FileHandle> {

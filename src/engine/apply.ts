@@ -1,12 +1,14 @@
 import type {Condition, Phase, Plan, Step} from '../core/model/plan.js'
 import type {ApplyEvent, ApplyOutcome, Place, StopCode} from '../core/model/progress.js'
-import {shortcomings} from '../core/model/verdict.js'
+import {shortcomings, verifiedNote} from '../core/model/verdict.js'
 import type {Verdict} from '../core/model/verdict.js'
 import type {Clock} from '../ports/clock.js'
 import type {ActionsFor} from '../ports/host-actions.js'
+import {QuorateError} from '../errors.js'
 import type {JournalStore} from '../ports/journal-store.js'
-import {checkCondition} from './conditions.js'
+import {checkCondition, describeMet} from './conditions.js'
 import {JournalWriter} from './journal-writer.js'
+import type {JournalFact} from './journal-writer.js'
 import {hostsLeft, putBackSteps} from './leavings.js'
 import {effectHolds, perform} from './perform.js'
 import {barrierGaps, barrierHosts, PlanHosts} from './plan-hosts.js'
@@ -150,7 +152,7 @@ class Run {
       await this.#failed(step, refusal, startedAtMs)
       return
     }
-    await this.#journal.append({type: 'begin', step: step.id, host: step.host})
+    if (!(await this.#recorded(step, {type: 'begin', step: step.id, host: step.host}))) return
     this.#begun.add(step.id)
     const withinMs = step.action.do === 'await' ? step.action.withinMs : undefined
     this.#deps.progress({type: 'begin', step, place, atMs: startedAtMs, withinMs})
@@ -163,12 +165,27 @@ class Run {
   }
 
   async #finished(step: Step, note: string, startedAtMs: number): Promise<void> {
-    await this.#journal.append({type: 'done', step: step.id, host: step.host, note})
+    if (!(await this.#recorded(step, {type: 'done', step: step.id, host: step.host, note}))) return
     this.#done.add(step.id)
     this.#notes.push(step.host === '' ? note : `${step.host}: ${note}`)
     const atMs = this.#deps.clock.nowMs()
     const elapsedMs = atMs - startedAtMs
     this.#deps.progress({type: 'done', step, place: this.#place(step), atMs, elapsedMs, note})
+  }
+
+  /**
+   * Puts an entry on disk. Where that cannot be done (disk full, read-only) no step may act: the plan stops there like
+   * at any failed step, so that the operator is told what was done and what was not.
+   */
+  async #recorded(step: Step | undefined, fact: JournalFact): Promise<boolean> {
+    try {
+      await this.#journal.append(fact)
+      return true
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error
+      this.#stop({code: 'STEP_FAILED', why: error.message, step})
+      return false
+    }
   }
 
   /** A step that was in flight when an earlier run ended may have acted; the host tells. */
@@ -250,7 +267,7 @@ class Run {
       this.#deps.progress({type: 'waiting', step, atMs: this.#deps.clock.nowMs(), missing})
     if (condition.is === 'verified') {
       const verdict = await this.#deps.verify(this.#plan, this.#rejoined(), withinMs, waiting)
-      if (verdict.verdict === 'verified') return {note: 'one leader, one peer set, one state'}
+      if (verdict.verdict === 'verified') return {note: verifiedNote(verdict)}
       const code = verdict.verdict === 'failed' ? 'VERIFY_FAILED' : 'UNVERIFIED'
       return {halt: {code, why: shortcomings(verdict).slice(0, 5).join('; '), step}}
     }
@@ -269,7 +286,7 @@ class Run {
 
   async #failed(step: Step, halt: Halt, startedAtMs: number): Promise<void> {
     this.#stop(halt)
-    await this.#journal.append({type: 'failed', step: step.id, host: step.host, error: halt.why})
+    await this.#recorded(step, {type: 'failed', step: step.id, host: step.host, error: halt.why})
     const atMs = this.#deps.clock.nowMs()
     this.#deps.progress({
       type: 'failed',
@@ -294,7 +311,7 @@ class Run {
     if (finished && (await this.#releaseAfter(halt))) {
       const outcome = halt.code === 'UNVERIFIED' ? 'unverified' : 'verify-failed'
       await this.#journal.append({type: 'finished', outcome})
-    } else await this.#journal.append({type: 'stopped', why: `${halt.code}: ${halt.why}`})
+    } else await this.#recorded(halt.step, {type: 'stopped', why: `${halt.code}: ${halt.why}`})
     const why =
       halt.step === undefined || halt.step.host === '' ? halt.why : prefixed(halt.step.host, halt.why)
     return {
@@ -387,18 +404,3 @@ const isStart = (step: Step): boolean =>
   step.action.do === 'release-service' || step.action.do === 'start-service'
 
 const prefixed = (host: string, why: string): string => (why.startsWith(`${host}:`) ? why : `${host}: ${why}`)
-
-function describeMet(condition: Condition): string {
-  switch (condition.is) {
-    case 'leader':
-      return 'they agree on one leader'
-    case 'configuration':
-      return `its peer set is the planned one, of ${condition.servers.length}`
-    case 'file-absent':
-      return `${condition.path} was taken`
-    case 'running':
-      return 'it runs'
-    default:
-      return `${condition.is} holds`
-  }
-}

@@ -119,3 +119,19 @@ async function checkLeader(hosts: PlanHosts, names: readonly string[]): Promise<
   if (!each.holds || leaders.size === 1) return each
   return {holds: false, kind: 'false', why: `several leaders are named: ${[...leaders].join(', ')}`}
 }
+
+/** A condition that was waited for and is met, in words. */
+export function describeMet(condition: Condition): string {
+  switch (condition.is) {
+    case 'leader':
+      return 'they agree on one leader'
+    case 'configuration':
+      return `its peer set is the planned one, of ${condition.servers.length}`
+    case 'file-absent':
+      return `${condition.path} was taken`
+    case 'running':
+      return 'it runs'
+    default:
+      return `${condition.is} holds`
+  }
+}

@@ -98,6 +98,27 @@ void t.test('one process at a time holds a plan; a dead holder is no holder', as
   return undefined
 })
 
+void t.test(
+  'a disk that is full refuses by name, and the torn line takes no later entry with it',
+  async t => {
+    const script = fileURLToPath(new URL('../helpers/append-until-full.ts', import.meta.url))
+    const directory = t.testdir({})
+    const child = spawn(process.execPath, [...process.execArgv, script, directory], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let said = ''
+    for await (const chunk of child.stdout) said += String(chunk)
+    const [code, acknowledged] = said.trim().split(' ')
+    t.equal(code, 'JOURNAL_UNUSABLE')
+    const entries = await new JournalFile(directory).entries('p1')
+    const upTo = Array.from({length: Number(acknowledged)}, (_, at) => at + 1)
+    t.same(
+      entries.map(entry => entry.seq),
+      [...upTo, 100],
+    )
+  },
+)
+
 void t.test('what was acknowledged survives a SIGKILL at any moment', async t => {
   const script = fileURLToPath(new URL('../helpers/append-for-ever.ts', import.meta.url))
   for (const acks of [1, 2, 7, 20]) {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type {Plan} from '../../src/core/model/plan.js'
 import type {ApplyOutcome} from '../../src/core/model/progress.js'
+import {QuorateError} from '../../src/errors.js'
 import {paths} from '../model/disk.js'
 import {MemoryJournal, planFor, run} from '../model/rehearsal.js'
 import type {Moment, Rehearsal} from '../model/rehearsal.js'
@@ -291,4 +292,27 @@ t.test('what does not come right in time is unverified, and the hosts are given 
   t.match(outcome, {code: 'VERIFY_FAILED', why: /alive in serf/})
   t.same(outcome.left.locked, [])
   t.match(journal.lines.at(-1), {type: 'finished', outcome: 'verify-failed'})
+})
+
+t.test('a journal that cannot be written stops the plan before the act, and says what was done', async t => {
+  for (const [type, act] of [
+    ['begin', 'write-file'],
+    ['done', 'stop-service'],
+  ] as const) {
+    const {rehearsal, world, plan, journal} = outage()
+    let full = false
+    const append = journal.append.bind(journal)
+    journal.append = async entry => {
+      full ||= entry.type === type && entry.step.includes(`.a.${act}`)
+      if (full) throw new QuorateError('JOURNAL_UNUSABLE', 'No space left on device.')
+      await append(entry)
+    }
+    const outcome = stopped(await run(plan, rehearsal))
+    t.match(outcome, {code: 'STEP_FAILED', why: 'a: No space left on device.'})
+    t.ok(outcome.notDone.some(id => id.includes('.a.write-file')))
+    t.notOk(world.host('a').disk.exists(paths.peers), 'no byte without a record of it')
+    journal.append = append
+    t.match(await run(plan, rehearsal), {kind: 'finished', outcome: 'verified'}, 'with room again it goes on')
+    t.ok(works(world))
+  }
 })

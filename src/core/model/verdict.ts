@@ -25,3 +25,11 @@ export function shortcomings(verdict: Verdict): readonly string[] {
     .sort((a, b) => order[a.state] - order[b.state])
     .map(check => (check.host === undefined ? check.text : `${check.host}: ${check.text}`))
 }
+
+/** What a verification that succeeded has seen; what could not be looked at is said, never counted as seen. */
+export function verifiedNote(verdict: Verdict): string {
+  const compared = verdict.checks.some(check => check.name === 'contents' && check.state === 'ok')
+  const seen = ['one leader', 'one peer set', ...(compared ? ['one state'] : [])]
+  const unknown = verdict.checks.filter(check => check.state === 'unknown').map(check => check.text)
+  return [seen.join(', '), ...unknown].join('; ')
+}
