@@ -19,7 +19,7 @@ export interface DiagnosisContext {
 }
 
 /**
- * What is known of one voter of the peer set. `stopped`: not running, and starting it is not known to help;
+ * What is known of one voter of the peer set. `stopped`: not serving, and starting it is not known to help;
  * `blank`: there without data; `unseen`: nothing is known, which is no sign of death.
  */
 export type VoterState = 'up' | 'startable' | 'stopped' | 'blank' | 'unseen'
@@ -54,10 +54,21 @@ export interface ClusterFacts {
   readonly leader: LeaderFacts
 }
 
+/**
+ * Whether a process is there that serves nothing: its API refuses and nobody listens at its Raft port. Consul from 1.15
+ * on waits so for a minute before it gives up a start (`checkServerLastSeen`, agent/agent.go).
+ */
+export function isDeaf(server: ServerFacts): boolean {
+  const {api, sockets} = server.server
+  if (api.leader.kind === 'read' || api.leader.why !== 'refused' || server.raftPort === undefined)
+    return false
+  return valueOf(sockets)?.some(one => one.protocol === 'tcp' && one.port === server.raftPort) === false
+}
+
 function voterState(server: ServerFacts | undefined, by: 'id' | 'address' | undefined): VoterState {
   if (server === undefined || server.running === 'unknown') return 'unseen'
   if (server.hasData === 'no') return 'blank'
-  if (server.running === 'yes') return 'up'
+  if (server.running === 'yes') return isDeaf(server) ? 'stopped' : 'up'
   // A server that the set names by another id answers votes, but never stands for election: no start helps it.
   const foreignId = by === 'address' && server.nodeId !== undefined
   return server.startable === 'yes' && !foreignId ? 'startable' : 'stopped'

@@ -342,3 +342,22 @@ t.test(
     ])
   },
 )
+
+t.test(
+  'a process that waits out its refusal to start is no voter that is up, and its reason is named',
+  async t => {
+    const away = (host: string, ports: readonly number[]) =>
+      withFacts(liveConsul(host, {version: '1.16.6', configuration: abc, leader: ''}), {
+        lastSeenUnix: NOW_MS / 1000 - 30 * 86_400,
+        sockets: ports.map(port => ({protocol: 'tcp', address: '0.0.0.0', port, pid: undefined})),
+        api: {leader: missing(host, 'refused'), self: missing(host, 'refused')},
+      })
+    const refused = judge(away('a', [22]), away('b', [22]), silent('c'))
+    t.same([refused.verdict, refused.exit], ['quorum-lost', 'quorum-lost'])
+    t.match(refused.sentence, '0 of 3 voters are up; 2 are needed.')
+    t.equal(codes(refused).filter(code => code === 'REJOIN_AGE').length, 2)
+    t.match(refused.remedies[0]?.commands.join(), /mv \S+server_metadata.json .*systemctl start consul/)
+    const serving = judge(away('a', [22, 8300]), away('b', [22, 8300]), silent('c'))
+    t.notOk(codes(serving).includes('REJOIN_AGE'), 'its Raft port is open: only its API is not')
+  },
+)

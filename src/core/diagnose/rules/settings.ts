@@ -1,9 +1,9 @@
 import {atLeast} from '../../codec/version.js'
 import type {Evidence, Finding} from '../../model/finding.js'
 import {valueOf} from '../../model/reading.js'
-import {onHost} from '../commands.js'
+import {onHost, restartCommands, startCommands} from '../commands.js'
 import type {ClusterFacts} from '../facts.js'
-import {gossipViews} from '../facts.js'
+import {gossipViews, isDeaf} from '../facts.js'
 import type {ServerMatch} from '../findings.js'
 import {
   evidenceOf,
@@ -262,14 +262,16 @@ function rejoinRefused(server: ServerFacts, lines: readonly ServerMatch[]): Find
   })
 }
 
+const serves = (server: ServerFacts): boolean => server.running === 'yes' && !isDeaf(server)
+
 /** REJOIN_AGE: Consul from 1.15 on refuses to start when it was last alive too long ago, or in the future. */
 export function rejoinAge(facts: ClusterFacts): readonly Finding[] {
   const told = journalMatches(facts, ['rejoin-refused'], {current: true})
   return facts.servers.flatMap(server => {
-    const lines = told.filter(found => found.server === server && server.running !== 'yes')
+    const lines = told.filter(found => found.server === server && !serves(server))
     const seenUnix = valueOf(server.server.lastSeenUnix)
     if (seenUnix === undefined) return lines.length === 0 ? [] : [rejoinRefused(server, lines)]
-    if (server.running === 'yes') return []
+    if (serves(server)) return []
     if (atLeast(valueOf(server.server.version), '1.15.0') === false) return []
     const config = valueOf(server.server.config)
     // Without its settings the limit is not known.
@@ -296,10 +298,13 @@ export function rejoinAge(facts: ClusterFacts): readonly Finding[] {
             'nothing',
             `Set server_metadata.json of ${server.host} aside, then start it.`,
             'The data stays as it is.',
-            [onHost(server.server, 'mv', path, `${path}.aside`)],
+            [
+              onHost(server.server, 'mv', path, `${path}.aside`),
+              ...(server.running === 'yes' ? restartCommands(server.server) : startCommands(server.server)),
+            ],
           ),
         ],
-        causes: ['SERVICE_FAILED', 'RESTART_LOOP'],
+        causes: ['SERVICE_FAILED', 'RESTART_LOOP', 'QUORUM_LOST', 'NO_LEADER'],
       }),
     ]
   })
