@@ -1,6 +1,7 @@
 import type {Configuration, Server} from '../model/configuration.js'
 import {voters} from '../model/configuration.js'
 import type {DiskState} from '../model/disk-state.js'
+import {datacenterOf} from '../diagnose/histories.js'
 import type {ServerFacts} from '../diagnose/server-facts.js'
 import {serverFacts} from '../diagnose/server-facts.js'
 import {believedState, diskState, isLegacyConsul, newestSnapshot} from '../model/disk-state.js'
@@ -206,7 +207,7 @@ function candidateOf(
       facts.nodeId !== undefined,
     address: own ?? peer?.address,
     nodeName: facts.nodeName,
-    datacenter: valueOf(server.api.self)?.datacenter ?? valueOf(server.config)?.datacenter,
+    datacenter: datacenterOf(server),
     disk,
     believed,
     end: disk.end ?? believed.end,

@@ -1,6 +1,6 @@
+import {knownPoints as pointsOf} from '../diagnose/histories.js'
 import {compareLogEnds} from '../model/ids.js'
 import type {LogEnd} from '../model/ids.js'
-import type {StoreState} from '../model/observation.js'
 import {valueOf} from '../model/reading.js'
 import type {Candidate} from './situation.js'
 import type {KeptLog} from './strategy.js'
@@ -15,19 +15,9 @@ export interface Ranked {
 
 const isVoter = (candidate: Candidate): boolean => candidate.peer?.suffrage !== 'nonvoter'
 
-/** Positions of which index and term are known together: points read, membership entries, snapshots, the end. */
+/** Positions of a candidate's log of which index and term are known together. */
 export function knownPoints(candidate: Candidate): ReadonlyMap<number, number> {
-  const points = new Map<number, number>()
-  const add = (index: number, atTerm: number): void => {
-    if (index > 0) points.set(index, atTerm)
-  }
-  for (const snapshot of valueOf(candidate.seen.snapshots) ?? [])
-    if (!snapshot.temporary) add(snapshot.index, snapshot.term)
-  const store: StoreState | undefined = valueOf(candidate.seen.store)
-  for (const entry of store?.configurations ?? []) add(entry.index, entry.term)
-  for (const point of store?.terms ?? []) add(point.index, point.term)
-  if (candidate.end !== undefined) add(candidate.end.index, candidate.end.term)
-  return points
+  return pointsOf({server: candidate.seen, end: candidate.end})
 }
 
 /** A candidate's log as the strategy weighs it; undefined when its end is unknown. */
