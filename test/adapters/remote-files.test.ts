@@ -1,3 +1,4 @@
+import {execFileSync} from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -29,6 +30,7 @@ import {
   statFile,
   writeFileAtomic,
 } from '../../src/adapters/remote-files.js'
+import {WRITE_FILE} from '../../src/adapters/remote-file-scripts.js'
 import {connectHere} from '../helpers/here.js'
 import {makeKeyDir} from '../helpers/sshd.js'
 
@@ -56,6 +58,21 @@ t.test('a file is written whole with owner and mode, and the second time it was 
   t.match(await writeFileAtomic(connection, file), {ok: true, already: true})
   t.equal(statSync(path).mode & 0o7777, 0o640)
   t.strictSame(readdirSync(join(path, '..')), ['peers.json'], 'nothing is left beside it')
+})
+
+t.test('our own directory is made where it is missing; one of the server is not', async t => {
+  const script = `unshare -m sh -c 'mount -t tmpfs none /var/lib && sh -c "$1" sh "$2" 0644 0:0 "$3" "" "" &&
+    stat -c "%a %u %n" /var/lib/quorate /var/lib/quorate/excluded-p1' sh "$1" "$2" "$3"`
+  const write = (path: string) =>
+    execFileSync('sh', ['-c', script, 'sh', WRITE_FILE, path, digest], {input: bytes, encoding: 'utf8'})
+  t.equal(
+    write('/var/lib/quorate/excluded-p1'),
+    '755 0 /var/lib/quorate\n644 0 /var/lib/quorate/excluded-p1\n',
+  )
+  t.throws(() => write('/var/lib/consul/peers.json'))
+  const path = join(fresh(), 'raft', 'peers.json')
+  const file = {path, bytes, mode: 0o640, uid: 0, gid: 0, replaces: undefined}
+  t.match(await writeFileAtomic(connection, file), {ok: false, failure: 'failed'})
 })
 
 t.test('a file that is not what the plan saw is not replaced', async t => {

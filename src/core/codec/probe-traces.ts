@@ -1,5 +1,6 @@
 import type {Trace} from '../model/observation.js'
 import {printable} from '../text.js'
+import {parseExcludedRecord} from './excluded-record.js'
 import {text} from './probe-frames.js'
 import type {ProbeSections} from './probe-sections.js'
 
@@ -15,11 +16,13 @@ export function readTraces(probe: ProbeSections): readonly Trace[] {
   for (const {path, content} of [...directories, ...files]) {
     const kind = kindOf(path)
     if (kind === undefined) continue
+    const excluded = kind === 'excluded' ? parseExcludedRecord(content) : undefined
     traces.push({
       kind,
       plan: planOf(path, content),
       path: printable(path, 400),
       text: printable(content.trim(), 400),
+      ...(excluded === undefined ? {} : {excluded}),
     })
   }
   return traces
@@ -41,6 +44,7 @@ function planOf(path: string, content: string): string {
   const inContent = /"plan"\s*:\s*"([^"]{1,80})"|^plan[=: ]+(\S{1,80})/m.exec(content)
   const told = inContent?.[1] ?? inContent?.[2]
   if (told !== undefined) return printable(told, 80)
-  const name = path.slice(path.lastIndexOf('/') + 1).replace(/^raft\.fenced-|^zz-quorate-|\.conf$/g, '')
-  return PLAN_ID.exec(name)?.[0] ?? ''
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const id = name.replace(/^raft\.fenced-|^zz-quorate-|^excluded-|\.conf$/g, '')
+  return PLAN_ID.exec(id)?.[0] ?? ''
 }

@@ -394,4 +394,15 @@ export interface Trace {
   readonly plan: string
   readonly path: string
   readonly text: string
+  /** What a trace of kind `excluded` says; absent when it could not be understood. */
+  readonly excluded?: ExcludedRecord
+}
+
+/** Servers that a plan excluded without fencing them: nobody could reach them, and their disks are as they were. */
+export interface ExcludedRecord {
+  readonly plan: string
+  readonly cluster: string
+  readonly servers: readonly {readonly id: string; readonly address: string; readonly name?: string}[]
+  /** How they stood against the quorum of the peer set before (safety rule S2), in one sentence. */
+  readonly arithmetic: string
 }

@@ -35,8 +35,7 @@ export function isOnlyStopped(candidate: Candidate, before: Configuration): bool
   if (service === undefined || service.masked || service.state === 'restarting') return false
   const disk = valueOf(seen.disk)
   if (disk !== undefined && (disk.readOnly || disk.freeBytes < ROOM_TO_START_BYTES)) return false
-  if (valueOf(seen.traces)?.some(trace => trace.kind === 'fenced' || trace.kind === 'excluded') === true)
-    return false
+  if (valueOf(seen.traces)?.some(trace => trace.kind === 'fenced') === true) return false
   if (!candidate.legacy && !isAbsent(seen.peersFile)) return false
   const set = believedSet(candidate)
   return set !== undefined && sharesQuorum(set, before)
@@ -95,7 +94,8 @@ export function planStart(
     )
     list.add('join', joinAll(situation, serving, found.startable.filter(needsJoin)))
     list.add('verify', [awaitStep('', {is: 'leader', hosts: hosts.map(one => one.host)}, LEADER_WITHIN_MS)])
-    if (via !== undefined) removalPhases(list, {id, removals, before, witnesses: serving, via, situation}, [])
+    if (via !== undefined)
+      removalPhases(list, {id, removals, before, witnesses: serving, via, situation}, [], context)
     list.add('verify', [awaitStep('', {is: 'verified'}, VERIFIED_WITHIN_MS)])
     releasePhase(list, hosts)
     return list.phases

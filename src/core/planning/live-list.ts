@@ -7,6 +7,7 @@ import {assemble} from './assemble.js'
 import type {PlanContext} from './context.js'
 import {nothingLost} from './data-statement.js'
 import {checkAccounted, declare} from './declare.js'
+import {excludedOf} from './excluded.js'
 import {checkActable, checkWritable, deadHost, planHost} from './hosts.js'
 import {bootstrapOnce} from './recovery-file.js'
 import type {Placed} from './recovery-phases.js'
@@ -97,6 +98,7 @@ export function planLiveList(
             legacy: true,
             bootstrapOnce: once === 'write',
             needsPeersInfo: false,
+            excluded: excludedOf(situation.fleet.cluster, before, dead),
           },
           context,
         ),

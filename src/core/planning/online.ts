@@ -7,6 +7,7 @@ import {valueOf} from '../model/reading.js'
 import {assemble} from './assemble.js'
 import type {PlanContext} from './context.js'
 import {nothingLost} from './data-statement.js'
+import {excludedOf, excludedStep} from './excluded.js'
 import {checkActable, deadHost, planHost} from './hosts.js'
 import {leaveTrap} from './recovery-phases.js'
 import type {Refusal, Target} from './select.js'
@@ -180,7 +181,7 @@ export function planOnline(
       risks: onlineRisks(after, upAfter),
       checks: onlineChecks(before, after, removals, upAfter),
       upAfter,
-      phases: id => onlinePhases({id, removals, before, witnesses, via, hosts, situation}),
+      phases: id => onlinePhases({id, removals, before, witnesses, via, hosts, situation}, context),
     },
     context,
   )
@@ -232,22 +233,26 @@ interface OnlineParts {
   readonly situation: Situation
 }
 
-function onlinePhases(parts: OnlineParts): readonly Phase[] {
+function onlinePhases(parts: OnlineParts, context: PlanContext): readonly Phase[] {
   const list = new PhaseList()
   const fenced = parts.hosts.filter(one => one.role === 'set-aside')
   const locked = parts.hosts.filter(one => one.role === 'set-aside' || one.host === parts.via.host)
   lockPhase(list, locked)
-  removalPhases(list, parts, fenced)
+  removalPhases(list, parts, fenced, context)
   list.add('verify', [awaitStep('', {is: 'verified'}, VERIFIED_WITHIN_MS)])
   releasePhase(list, locked)
   return list.phases
 }
 
-/** One change phase per removal; a live server is stopped and fenced right before its own removal. */
+/**
+ * One change phase per removal; a live server is stopped and fenced right before its own removal. Those that are gone
+ * cannot be fenced and are noted on the servers that remain.
+ */
 export function removalPhases(
   list: PhaseList,
   parts: Omit<OnlineParts, 'id' | 'hosts'> & {readonly id: string},
   fenced: readonly PlanHost[],
+  context: PlanContext,
 ): void {
   const names = parts.witnesses.map(one => one.host)
   let servers = parts.before.servers
@@ -267,6 +272,22 @@ export function removalPhases(
       ...names.map(name => awaitStep(name, {is: 'configuration', host: name, servers}, settled)),
     ])
   }
+  list.add('write', excludedSteps(parts, context))
+}
+
+/** On every server that remains and where we may write; it is no part of the change, so that none is required. */
+function excludedSteps(
+  parts: Pick<OnlineParts, 'id' | 'removals' | 'before' | 'witnesses' | 'situation'>,
+  context: PlanContext,
+): readonly StepDraft[] {
+  const dead = parts.removals
+    .filter(one => one.live === undefined)
+    .map(one => deadHost(parts.situation, one.peer, one.target.candidate))
+  const excluded = excludedOf(parts.situation.fleet.cluster, parts.before, dead)
+  if (excluded === undefined) return []
+  return parts.witnesses
+    .filter(one => (valueOf(one.seen.reached)?.root ?? 'none') !== 'none')
+    .map(one => excludedStep(one.host, excluded, parts.id, [], context))
 }
 
 function removeAction(removal: Removal): Pick<StepDraft, 'action' | 'undo'> {

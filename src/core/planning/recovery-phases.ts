@@ -2,6 +2,8 @@ import type {Configuration} from '../model/configuration.js'
 import type {Condition, Phase, PlanHost} from '../model/plan.js'
 import {valueOf} from '../model/reading.js'
 import type {PlanContext} from './context.js'
+import type {Excluded} from './excluded.js'
+import {excludedStep} from './excluded.js'
 import {copyBytes, copyPaths, needsJoin, rejoinAgeExceeded} from './hosts.js'
 import type {Candidate} from './situation.js'
 import {hostPart} from './situation.js'
@@ -38,6 +40,8 @@ export interface RecoveryShape {
   /** The single survivor of Consul up to 0.6 elects itself only with a one-time bootstrap setting (safety rule S12). */
   readonly bootstrapOnce: boolean
   readonly needsPeersInfo: boolean
+  /** Servers that are out of reach and so cannot be fenced; noted on every included host. */
+  readonly excluded: Excluded | undefined
 }
 
 const OVERRIDE_MODE = 0o644
@@ -189,7 +193,12 @@ function writeSteps(
   context: PlanContext,
 ): readonly StepDraft[] {
   const {host, candidate} = one
-  const steps: StepDraft[] = [...rejoinAgeSteps(one, shape.plan, requires, context)]
+  // First, so that no server runs on the new peer set without a record of who is missing from it
+  const record =
+    shape.excluded === undefined
+      ? []
+      : [excludedStep(host.host, shape.excluded, shape.plan, requires, context)]
+  const steps: StepDraft[] = [...record, ...rejoinAgeSteps(one, shape.plan, requires, context)]
   if (shape.needsPeersInfo && valueOf(candidate.seen.peersInfo) !== true) {
     const info = {path: `${host.raftDir}/peers.info`, text: PEERS_INFO_TEXT, mode: RECOVERY_FILE_MODE}
     steps.push(writeStep(host, info, requires, context))

@@ -11,6 +11,7 @@ import type {PlanContext} from './context.js'
 import {dataStatement} from './data-statement.js'
 import type {Declared} from './declare.js'
 import {checkAccounted, declare} from './declare.js'
+import {excludedOf} from './excluded.js'
 import {historiesOf, relationOf} from './histories.js'
 import {checkActable, checkWritable, deadHost, planHost} from './hosts.js'
 import type {PeerSetBefore} from './peer-sets.js'
@@ -299,6 +300,7 @@ function makePlan(
     legacy: file.dialect === 'live-list',
     bootstrapOnce: bootstrapOnce(decision.included, file) === 'write',
     needsPeersInfo: file.dialect !== 'live-list' && ['consul', 'nomad'].includes(situation.fleet.product),
+    excluded: excludedOf(situation.fleet.cluster, decision.before.configuration, dead),
   }
   const risks: readonly OpenRisk[] = recoveryRisks({
     decision,

@@ -11,6 +11,7 @@ import {
 } from '../../../src/core/codec/probe-process.js'
 import {ProbeSections} from '../../../src/core/codec/probe-sections.js'
 import {readService} from '../../../src/core/codec/probe-service.js'
+import {excludedRecordPath, writeExcludedRecord} from '../../../src/core/codec/excluded-record.js'
 import {readTraces} from '../../../src/core/codec/probe-traces.js'
 import {parseVersionOutput} from '../../../src/core/codec/probe-version.js'
 import {valueOf} from '../../../src/core/model/reading.js'
@@ -165,6 +166,37 @@ t.test('what earlier runs left is told by kind and plan', async t => {
     ],
   )
 })
+
+t.test(
+  'a record of excluded servers is read whole, and one that is cut off or foreign names nobody',
+  async t => {
+    const record = {
+      plan: 'p7',
+      cluster: 'prod',
+      servers: [
+        {id: 'id-4', address: '10.0.0.4:8300', name: 'dead\u001b[31m'},
+        {id: '10.0.0.5:8300', address: '10.0.0.5:8300'},
+      ],
+      arithmetic: '2 of 5 voters are dead and not fenced.',
+    }
+    const text = writeExcludedRecord(record)
+    const [whole, cut, foreign, half] = readTraces(
+      new ProbeSections('h', [
+        section('trace.file', `${excludedRecordPath('p7')}\0${text}`),
+        section('trace.file', `/var/lib/quorate/excluded-p8\0${text.slice(0, -9)}`),
+        section('trace.file', '/var/lib/quorate/excluded-p9\0["p9"]'),
+        section('trace.file', '/var/lib/quorate/excluded-pa\0{"plan":"pa","servers":[{"address":"a"},7]}'),
+      ]),
+    )
+    t.match(whole, {kind: 'excluded', plan: 'p7'})
+    t.same(whole?.excluded?.servers[1], {id: '10.0.0.5:8300', address: '10.0.0.5:8300'})
+    t.match(whole?.excluded?.arithmetic, /2 of 5/)
+    t.notMatch(whole?.excluded?.servers[0]?.name, /\u001b/, 'nothing in it reaches a terminal raw')
+    t.match(cut, {kind: 'excluded', excluded: undefined})
+    t.match(foreign, {kind: 'excluded', plan: 'p9', excluded: undefined}, 'the plan is known by the name')
+    t.match(half, {kind: 'excluded', excluded: undefined}, 'nobody is dropped in silence')
+  },
+)
 
 t.test('versions are read from what every release prints', async t => {
   t.equal(parseVersionOutput('Consul v1.16.6\nBuild Date 1970'), '1.16.6')

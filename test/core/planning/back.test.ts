@@ -69,12 +69,20 @@ t.test('before the first start our files are moved away and what ran is started 
     'stop a:stop-service b:stop-service',
     'prove a:prove-stopped b:prove-stopped',
     'reread a:reread-log b:reread-log',
-    'write a:move-away b:move-away',
+    'write a:move-away a:move-away b:move-away b:move-away',
     'start a:release-service a:start-service b:release-service b:start-service',
     'release a:unlock b:unlock',
   ])
   const away = stepsOf(got).find(step => step.action.do === 'move-away')
   t.match(away?.requires, [{is: 'locked'}, {is: 'held'}, {is: 'stopped', hosts: ['a', 'b']}])
+  t.match(
+    stepsOf(got).flatMap(step => (step.host === 'a' && step.action.do === 'move-away' ? [step.action] : [])),
+    [
+      {path: `/var/lib/quorate/excluded-${files.id}`, to: new RegExp(`${files.id}/taken-back/excluded-`)},
+      {path: '/var/consul/raft/peers.json'},
+    ],
+    'with them the record of the servers that were excluded',
+  )
 })
 
 t.test('fences are undone', async t => {

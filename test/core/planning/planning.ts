@@ -100,6 +100,14 @@ export const outline = (of: Plan): string[] =>
 /** All steps in their order. */
 export const stepsOf = (of: Plan): readonly Step[] => of.phases.flatMap(phase => phase.steps)
 
-/** The steps that write or take away. */
+/** The steps that note who was excluded without a fence. */
+export const recordsOf = (of: Plan): readonly Step[] =>
+  stepsOf(of).filter(
+    ({action}) => action.do === 'write-file' && action.path.startsWith('/var/lib/quorate/excluded-'),
+  )
+
+/** The steps that write or take away what servers read: all but those records. */
 export const writesOf = (of: Plan): readonly Step[] =>
-  stepsOf(of).filter(step => ['write-file', 'move-away', 'fence'].includes(step.action.do))
+  stepsOf(of).filter(
+    step => ['write-file', 'move-away', 'fence'].includes(step.action.do) && !recordsOf(of).includes(step),
+  )

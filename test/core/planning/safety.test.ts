@@ -1,5 +1,6 @@
 import t from 'tap'
 import type {ServerObservation} from '../../../src/core/model/observation.js'
+import {parseExcludedRecord} from '../../../src/core/codec/excluded-record.js'
 import type {Plan} from '../../../src/core/model/plan.js'
 import {
   NOW_MS,
@@ -30,6 +31,7 @@ import {
   plan,
   planned,
   ready,
+  recordsOf,
   refusedWith,
   stepsOf,
   survivors,
@@ -82,6 +84,84 @@ t.test('S1, S10: each write demands every host locked, held and stopped, and eac
     {is: 'file-absent', host: 'c', path: '/var/consul/raft'},
   ])
   t.ok(place(got, 'fence') < place(got, 'write'), 'fencing is finished before the first byte')
+})
+
+t.test(
+  'S2: who is excluded without a fence is noted on every included host, before anything else is written',
+  async t => {
+    const got = twoOfFive()
+    const records = recordsOf(got)
+    t.same(
+      records.map(step => step.host),
+      ['a', 'b'],
+    )
+    for (const host of ['a', 'b']) {
+      const first = stepsOf(got).find(step => step.host === host && step.action.do === 'write-file')
+      t.ok(first !== undefined && records.includes(first), `first on ${host}`)
+    }
+    const [action] = records.map(step => step.action)
+    if (action?.do !== 'write-file') throw new Error('no record')
+    t.match(action, {
+      path: `/var/lib/quorate/excluded-${got.id}`,
+      mode: 0o644,
+      owner: {uid: 0, gid: 0},
+      replaces: undefined,
+      sha256: context.sha256(action.text),
+    })
+    const record = parseExcludedRecord(action.text)
+    t.match(record, {plan: got.id, cluster: 'test'})
+    t.same(
+      record?.servers.map(({id, address, name}) => [id, address, name]),
+      ['c', 'd', 'e'].map(host => [idOf(host), addressOf(host), host]),
+    )
+    t.match(
+      record?.arithmetic,
+      /^3 of 5 voters are dead and not fenced: together they are a quorum \(3 of 5\)/,
+    )
+    const aside = planned(
+      plan([...survivors(abc, seven), ...dead(seven.slice(3))], {remove: seven.slice(3), keep: ['a', 'b']}),
+    )
+    const [other] = recordsOf(aside).map(step => step.action)
+    t.match(
+      other?.do === 'write-file' ? parseExcludedRecord(other.text)?.servers.map(one => one.name) : [],
+      ['d', 'e', 'f', 'g'],
+      'who is set aside is fenced and not among them',
+    )
+  },
+)
+
+t.test(
+  'S2: servers removed online while they are silent are noted on those that stay, where root may write',
+  async t => {
+    const configuration = peerSet(abcde, 5)
+    const up = ['a', 'b', 'c', 'e'].map(host => ready(liveConsul, host, {configuration, leader: 'b'}))
+    const seen = up.map(one =>
+      one.host === 'c'
+        ? withFacts(one, {
+            reached: {transport: 'ssh', user: 'op', root: 'none', sftp: true, forwarding: true},
+          })
+        : one,
+    )
+    const got = planned(plan([...seen, silent('d')], {remove: ['d']}))
+    t.same(
+      recordsOf(got).map(step => step.host),
+      ['a', 'b', 'e'],
+    )
+    t.ok(place(got, 'change') < place(got, 'write'), 'once it is true')
+    const live = planned(plan([...up, ready(liveConsul, 'd', {configuration, leader: 'b'})], {remove: ['d']}))
+    t.same(recordsOf(live), [], 'a live one is fenced instead')
+  },
+)
+
+t.test('a host that keeps such a record is itself a server like any other', async t => {
+  const configuration = peerSet(abc, 5)
+  const note = {kind: 'excluded', plan: 'p0', path: '/var/lib/quorate/excluded-p0', text: '{}'} as const
+  const got = plan([
+    ready(liveConsul, 'a', {configuration, leader: ''}),
+    ready(stoppedConsul, 'b', {configuration, facts: {traces: [note]}}),
+    silent('c'),
+  ])
+  t.equal(planned(got).method, 'start')
 })
 
 t.test('the phases of a recovery stand in their settled order', async t => {
@@ -324,6 +404,11 @@ t.test(
     )
     const lists = planned(plan([...up(known.slice(0, 4)), silent('d')], words))
     t.equal(lists.method, 'live-list')
+    t.same(
+      recordsOf(lists).map(step => step.host),
+      ['a', 'b', 'c', 'e'],
+      'S2: what is excluded without a fence is noted here too',
+    )
     t.equal(lists.data.lost, 'nothing')
     t.equal(lists.consent, 'name')
     t.same(

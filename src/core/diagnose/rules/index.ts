@@ -1,5 +1,6 @@
 import type {FindingCode} from '../../model/finding.js'
 import type {Rule} from '../findings.js'
+import {fencedServer, unfencedExcluded} from './earlier-plans.js'
 import {failedMemberVotes, gossipKeysDiffer, peerNotInSerf, serverNotInRaft} from './gossip.js'
 import {
   duplicateAddress,
@@ -24,16 +25,7 @@ import {
   peersJsonWrongPort,
 } from './peers-file.js'
 import {evenVoters, noLeader, onlyNonvoters, quorumAtRisk, quorumLost, transientLoss} from './quorum.js'
-import {
-  clockSkew,
-  fencedServer,
-  leaveTraps,
-  restartLoop,
-  serviceFailed,
-  tlsFails,
-  unfencedExcluded,
-  unreachable,
-} from './service.js'
+import {clockSkew, leaveTraps, restartLoop, serviceFailed, tlsFails, unreachable} from './service.js'
 import {
   bootstrapLeftover,
   expectDiffers,

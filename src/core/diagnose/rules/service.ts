@@ -5,7 +5,6 @@ import {onHost, startCommands} from '../commands.js'
 import type {ClusterFacts} from '../facts.js'
 import {gossipViews} from '../facts.js'
 import {
-  evidenceOf,
   journalMatches,
   listWords,
   makeFinding,
@@ -234,47 +233,4 @@ export function tlsFails(facts: ClusterFacts): readonly Finding[] {
       causes: ['NO_LEADER', 'TRANSIENT_LOSS', 'FAILED_MEMBER_VOTES', 'TERM_RUNAWAY'],
     }),
   ]
-}
-
-/** FENCED_SERVER: an earlier plan of ours set this server aside. */
-export function fencedServer(facts: ClusterFacts): readonly Finding[] {
-  return facts.servers.flatMap(server => {
-    const traces = (valueOf(server.server.traces) ?? []).filter(trace => trace.kind === 'fenced')
-    const [trace] = traces
-    if (trace === undefined) return []
-    return [
-      makeFinding({
-        code: 'FENCED_SERVER',
-        severity: server.running === 'yes' ? 'error' : 'info',
-        on: server,
-        summary: `${server.host} was set aside by plan ${trace.plan}${server.running === 'yes' ? ', and yet it runs' : ''}.`,
-        explanation: 'Its old data must not start beside the recovered servers. It may join again blank.',
-        evidence: traces.map(one => evidenceOf(server.server.traces.source, one.path)),
-      }),
-    ]
-  })
-}
-
-/** UNFENCED_EXCLUDED: a recovery excluded a server that could not be reached, and it may come back with its old set. */
-export function unfencedExcluded(facts: ClusterFacts): readonly Finding[] {
-  const seen = new Map<string, Finding>()
-  for (const server of facts.servers) {
-    for (const trace of (valueOf(server.server.traces) ?? []).filter(one => one.kind === 'excluded')) {
-      const key = `${trace.plan} ${trace.text}`
-      if (seen.has(key)) continue
-      seen.set(
-        key,
-        makeFinding({
-          code: 'UNFENCED_EXCLUDED',
-          severity: 'warning',
-          summary: `Plan ${trace.plan} excluded a server that was never fenced: ${trace.text}.`,
-          explanation:
-            'It still holds the old peer set. When enough such servers meet, they can elect a leader of their own. Wipe or fence each before it may start.',
-          evidence: [evidenceOf(server.server.traces.source, trace.path)],
-          causes: ['TWO_LEADERS'],
-        }),
-      )
-    }
-  }
-  return [...seen.values()]
 }

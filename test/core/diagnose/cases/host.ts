@@ -96,6 +96,19 @@ const trace = (kind: 'fenced' | 'excluded' | 'copy') => ({
   text: 'd',
 })
 
+const leftOut = (...hosts: string[]) => ({
+  kind: 'excluded' as const,
+  plan: 'p1',
+  path: '/var/lib/quorate/excluded-p1',
+  text: '{}',
+  excluded: {
+    plan: 'p1',
+    cluster: 'test',
+    servers: hosts.map(host => ({...voter(host), name: host})),
+    arithmetic: '1 of 4 voters are dead and not fenced.',
+  },
+})
+
 /** Files, logs, settings, services and hosts. */
 export const hostCases = {
   DIALECT_MISMATCH: {
@@ -671,7 +684,49 @@ export const hostCases = {
     silent: {'only a copy lies there': stopped({a: {traces: [trace('copy')]}})},
   },
   UNFENCED_EXCLUDED: {
-    fires: {'a plan left one out that it could not fence': led({a: {traces: [trace('excluded')]}})},
-    silent: {'the excluded one was fenced': led({a: {traces: [trace('fenced')]}})},
+    fires: {
+      'a dead server was excluded and does not answer': [...led({a: {traces: [leftOut('d')]}}), silent('d')],
+      'it is no longer among the hosts': led({a: {traces: [leftOut('d')]}, b: {traces: [leftOut('d')]}}),
+      'it is back with its old data': [
+        ...led({a: {traces: [leftOut('d')]}}),
+        stoppedConsul('d', {configuration: peerSet(['a', 'b', 'c', 'd'], 1)}),
+      ],
+      'it is back, and what it holds was not read': [
+        ...led({a: {traces: [leftOut('d')]}}),
+        stoppedConsul('d', {facts: {store: missing('d', 'denied'), snapshots: missing('d', 'denied')}}),
+      ],
+      'one of two is blank, the other is still out of sight': [
+        ...led({a: {traces: [leftOut('d', 'e')]}}),
+        stoppedConsul('d', {facts: {store: storeOf(), snapshots: []}}),
+      ],
+      'the record was cut off, so that nobody is known to be harmless': led({
+        a: {traces: [trace('excluded')]},
+      }),
+      'it is fenced once more, and holds data again': [
+        ...led({a: {traces: [leftOut('d')]}}),
+        stoppedConsul('d', {
+          configuration: peerSet(['a', 'b', 'c', 'd'], 1),
+          facts: {traces: [trace('fenced')]},
+        }),
+      ],
+      'it is in the present peer set, but its log conflicts with the others': [
+        ...led({a: {traces: [leftOut('b')]}}).filter(one => one.host !== 'b'),
+        stoppedConsul('b', {configuration: abc, end: end(78, 12)}),
+      ],
+    },
+    silent: {
+      'the excluded one was fenced': led({a: {traces: [trace('fenced')]}}),
+      'it was reached and is blank': [
+        ...led({a: {traces: [leftOut('d')]}}),
+        stoppedConsul('d', {facts: {store: storeOf(), snapshots: []}}),
+      ],
+      'it was reached and its raft directory is fenced': [
+        ...led({a: {traces: [leftOut('d')]}}),
+        stoppedConsul('d', {
+          facts: {store: missing('d', 'denied'), snapshots: [], traces: [trace('fenced')]},
+        }),
+      ],
+      'it is a member again, with the history of the others': led({a: {traces: [leftOut('b')]}}),
+    },
   },
 } satisfies Partial<Record<FindingCode, RuleCases>>
