@@ -77,7 +77,19 @@ function toleranceWords(tolerance: number): string {
     : 'Fault tolerance 0: losing one more server stops the cluster.'
 }
 
+/** Two who lead make every count one side's count. */
+function splitWords({leader: {claims}}: ClusterFacts): string {
+  const [first] = claims
+  return claims.length < 2 || first === undefined
+    ? ''
+    : `${claims.map(server => server.host).join(' and ')} each say that they lead; counted by the peer set of ${first.host}: `
+}
+
 function ledSentence(facts: ClusterFacts): string {
+  return `${splitWords(facts)}${countedSentence(facts)}`
+}
+
+function countedSentence(facts: ClusterFacts): string {
   const of = facts.arithmetic
   if (of === undefined) return `${leaderWords(facts)} The peer set is not known.`
   if (of.unseen > 0) {

@@ -361,3 +361,20 @@ t.test(
     t.notOk(codes(serving).includes('REJOIN_AGE'), 'its Raft port is open: only its API is not')
   },
 )
+
+t.test(
+  'two sides of a partition that each have a leader are told first, and nobody is advised to remove the other',
+  async t => {
+    const five = peerSet(['a', 'b', 'c', 'd', 'e'], 1)
+    const members = (hosts: readonly string[]) =>
+      ['a', 'b', 'c', 'd', 'e'].map(host => member(host, hosts.includes(host) ? {} : {status: 'failed'}))
+    const side = (hosts: readonly string[], leader: string, configuration = five) =>
+      hosts.map(host => liveConsul(host, {configuration, leader, members: members(hosts)}))
+    const recovered = side(['a', 'b'], 'a', peerSet(['a', 'b'], 90))
+    const diagnosis = judge(...recovered, ...side(['c', 'd', 'e'], 'e'))
+    t.match(diagnosis.sentence, /^. and . each say that they lead; counted by the peer set of .: /)
+    t.ok(codes(diagnosis).includes('TWO_LEADERS'))
+    t.ok(codes(diagnosis).includes('FAILED_MEMBER_VOTES'))
+    t.notMatch(diagnosis.remedies.flatMap(({commands}) => commands).join(), /--remove/)
+  },
+)

@@ -103,35 +103,40 @@ export function failedMemberVotes(facts: ClusterFacts): readonly Finding[] {
     const [first] = seen
     if (first === undefined) return []
     const name = voter.server?.host ?? first.member.name
-    const led = facts.leader.exists === 'yes'
+    // Whom we see up, others only do not hear: that is the network's matter, and no reason to take anybody out.
+    const up = voter.state === 'up'
+    const led = facts.leader.exists === 'yes' && facts.leader.claims.length <= 1
     return [
       makeFinding({
         code: 'FAILED_MEMBER_VOTES',
         severity: 'warning',
         subject: {kind: 'peer', id: voter.peer.id, address: voter.peer.address},
         summary: `${name} is ${first.member.status} in gossip and still a voter.`,
-        explanation: 'It counts towards the quorum and does not vote.',
+        explanation: up
+          ? `It runs, but ${listWords(seen.map(line => line.view.host))} ${seen.length === 1 ? 'does' : 'do'} not hear it: they may be cut off from each other.`
+          : 'It counts towards the quorum and does not vote.',
         evidence: seen.map(line =>
           membersEvidence(line.view, `${line.member.name} is ${line.member.status}`),
         ),
-        remedies: led
-          ? [
-              remedy(
-                'nothing',
-                `Take ${name} out of the peer set while there is a leader.`,
-                'Done online by the product itself. Only if it will never come back.',
-                [
-                  quorateCommand(
-                    facts.context,
-                    'peers',
-                    'fix',
-                    '--remove',
-                    voter.server?.host ?? voter.peer.address,
-                  ),
-                ],
-              ),
-            ]
-          : [],
+        remedies:
+          led && !up
+            ? [
+                remedy(
+                  'nothing',
+                  `Take ${name} out of the peer set while there is a leader.`,
+                  'Done online by the product itself. Only if it will never come back.',
+                  [
+                    quorateCommand(
+                      facts.context,
+                      'peers',
+                      'fix',
+                      '--remove',
+                      voter.server?.host ?? voter.peer.address,
+                    ),
+                  ],
+                ),
+              ]
+            : [],
       }),
     ]
   })
