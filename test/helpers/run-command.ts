@@ -34,11 +34,21 @@ export async function runCommand(command: Command.Class, argv: readonly string[]
 /** Runs the built executable, `npm run build` given, with `env` over this process's environment. */
 export function runBuilt(
   argv: readonly string[],
-  options: {readonly env?: NodeJS.ProcessEnv; readonly through?: readonly string[]} = {},
+  {
+    env = {},
+    through = [],
+    options = [],
+  }: {
+    readonly env?: NodeJS.ProcessEnv
+    /** A command line that runs it, such as `unshare`. */
+    readonly through?: readonly string[]
+    /** Options of Node. */
+    readonly options?: readonly string[]
+  } = {},
 ): Ended {
   if (!existsSync(cli)) throw new Error('dist/src/cli.js is missing: npm run build')
-  const [program = '', ...args] = [...(options.through ?? []), process.execPath, cli, ...argv]
-  const env = {...process.env, ...options.env, NODE_OPTIONS: ''}
-  const {stdout, stderr, status} = spawnSync(program, args, {encoding: 'utf8', env, timeout: 60_000})
+  const [program = '', ...args] = [...through, process.execPath, ...options, cli, ...argv]
+  const own = {...process.env, ...env, NODE_OPTIONS: ''}
+  const {stdout, stderr, status} = spawnSync(program, args, {encoding: 'utf8', env: own, timeout: 60_000})
   return {stdout, stderr, exit: status ?? -1}
 }
