@@ -14,7 +14,11 @@ scenario('all servers have new addresses: the peer set follows them', {servers: 
   await Promise.all(lab.numbers.map(async i => lab.boot(i)))
   const moved = new Operator(lab, operator.login)
   t.teardown(() => moved.leave())
-  const pairs = lab.numbers.flatMap(i => ['--readdress', `${old[i - 1] ?? ''}:8300=${lab.address(i)}:8300`])
+  // With ports and without: a bare host keeps its port.
+  const pairs = lab.numbers.flatMap(i => {
+    const port = i === 1 ? ':8300' : ''
+    return ['--readdress', `${old[i - 1] ?? ''}${port}=${lab.address(i)}${port}`]
+  })
   const done = await fix(moved, 'recovery-file', ...pairs)
   endedWell(t, done)
   await isWhole({...scene, operator: moved}, lab.numbers)
@@ -34,6 +38,11 @@ scenario(
     )
     const before = await doctor(operator)
     t.ok(before.codes.has('DIALECT_MISMATCH'), before.text)
+    const starts = before.remedies.filter(
+      ({title, risk}) => risk === 'nothing' && /^Start server1\b/.test(title),
+    )
+    t.same(starts, [], 'no start is advised while the file lies there')
+    t.match(before.remedies[0]?.commands.join(), /peers fix/, 'the way out is a planned file')
     const done = await fix(operator, 'recovery-file', ...gone(operator, 2, 3))
     endedWell(t, done)
     await isWhole(scene, [1])

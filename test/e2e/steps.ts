@@ -19,16 +19,31 @@ export interface PlanView {
 
 /** What the tests read of a diagnosis. */
 export interface DiagnosisView {
-  readonly findings: readonly {readonly code: string; readonly severity: string}[]
+  readonly findings: readonly {
+    readonly code: string
+    readonly severity: string
+    readonly remedies: readonly RemedyView[]
+  }[]
 }
 
-/** Asks doctor; returns its exit status and the codes it found. */
-export async function doctor(
-  operator: Operator,
-): Promise<{exitCode: number | undefined; codes: ReadonlySet<string>; text: string}> {
+/** What the tests read of a way out. */
+export interface RemedyView {
+  readonly title: string
+  readonly risk: string
+  readonly commands: readonly string[]
+}
+
+/** Asks doctor; returns its exit status, the codes it found and the ways out it offers, in its order. */
+export async function doctor(operator: Operator): Promise<{
+  exitCode: number | undefined
+  codes: ReadonlySet<string>
+  remedies: readonly RemedyView[]
+  text: string
+}> {
   const {exitCode, answer} = await operator.json<DiagnosisView>('doctor', '--cluster', 'lab')
   const codes = new Set(answer.result?.findings.map(finding => finding.code))
-  return {exitCode, codes, text: `doctor: exit ${String(exitCode)}, ${[...codes].join(', ')}`}
+  const remedies = answer.result?.findings.flatMap(finding => finding.remedies) ?? []
+  return {exitCode, codes, remedies, text: `doctor: exit ${String(exitCode)}, ${[...codes].join(', ')}`}
 }
 
 /** Has `peers fix` make a plan without carrying it out. */

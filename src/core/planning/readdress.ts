@@ -1,8 +1,7 @@
-import {parseHostPort} from '../codec/address.js'
+import {isIpAddress, parseHostPort} from '../codec/address.js'
 import type {Server} from '../model/configuration.js'
 import {serverAddress} from '../model/ids.js'
 import type {PeersFixIntent, PlanResult} from '../model/plan.js'
-import {valueOf} from '../model/reading.js'
 import type {PlanContext} from './context.js'
 import {planRecovery} from './recovery.js'
 import {isRefusal, refuse, select, targetName} from './select.js'
@@ -27,7 +26,7 @@ export function planReaddress(
       return refuse('UNKNOWN_SERVER', `${targetName(old)} is not in the peer set.`, ['quorate peers list'])
     const target = select(situation, to)
     const candidate = isRefusal(target) ? undefined : target.candidate
-    const address = newAddress(situation, to)
+    const address = newAddress(situation, to, old.peer)
     if (address === undefined)
       return refuse('UNKNOWN_SERVER', `'${to.slice(0, 80)}' is no address: HOST or HOST:PORT is.`)
     const holder = candidate ?? candidateFor(situation, old.peer)
@@ -45,13 +44,12 @@ export function planReaddress(
   })
 }
 
-function newAddress(situation: Situation, text: string): Server['address'] | undefined {
+/** The address meant by a word: as it is written, a server's own, or a bare host at the port that the entry has now. */
+function newAddress(situation: Situation, text: string, old: Server): Server['address'] | undefined {
   if (parseHostPort(text) !== undefined) return serverAddress(text)
+  const port = parseHostPort(String(old.address))?.port ?? defaultRaftPort(situation.fleet.product)
+  if (isIpAddress(text)) return joinAddress(text, port)
   const named = situation.candidates.find(one => one.host === text || one.nodeName === text)
   if (named?.address !== undefined) return named.address
-  if (!/^[0-9A-Za-z.:-]+$/.test(text)) return undefined
-  const port = situation.candidates
-    .map(one => valueOf(one.seen.config)?.ports.server)
-    .find(one => one !== undefined)
-  return joinAddress(text, port ?? defaultRaftPort(situation.fleet.product))
+  return /^[0-9A-Za-z.-]+$/.test(text) ? joinAddress(text, port) : undefined
 }
