@@ -115,7 +115,7 @@ const led = (...values: readonly string[]): Serves => ({leader: '127.0.0.1:8300'
 t.test('doctor compares contents of its own accord where servers follow one leader', async t => {
   const {divergent} = await judge(t, [led('one', 'two'), led('one', 'two'), led('one', 'other')])
   t.match(divergent, {severity: 'fatal'})
-  t.match(divergent?.summary, 's2 (2 keys)')
+  t.match(divergent?.summary, 'at applied index 9: s0 and s1 (2 keys) | s2 (2 keys).')
 })
 
 t.test('the same contents, or contents at another position, alarm nobody', async t => {

@@ -101,11 +101,18 @@ export function stateDivergent(facts: ClusterFacts): readonly Finding[] {
   )
   if (clashing.length === 0) return []
   const [first] = clashing
+  // Sides are told at one index; another index would only show the same sides once more.
+  const index = first?.contents.appliedIndex ?? 0
+  const there = clashing.filter(one => one.contents.appliedIndex === index)
+  const sides = [...new Set(there.map(one => one.contents.sha256))].map(sha256 => {
+    const side = there.filter(one => one.contents.sha256 === sha256)
+    return `${listWords(side.map(one => one.server.host))} (${side[0]?.contents.keys ?? 0} keys)`
+  })
   return [
     makeFinding({
       code: 'STATE_DIVERGENT',
       severity: 'fatal',
-      summary: `${listWords(clashing.map(one => `${one.server.host} (${one.contents.keys} keys)`))} hold different contents at applied index ${first?.contents.appliedIndex ?? 0}.`,
+      summary: `Servers hold different contents at applied index ${index}: ${sides.join(' | ')}.`,
       explanation:
         'They follow one leader and one peer set and will differ for ever: Raft compares positions, not contents. It comes from two recoveries, or from new servers that bootstrapped beside the old.',
       evidence: clashing.map(one =>
