@@ -98,7 +98,7 @@ export function checkAccounted(
   const accounted = new Set(before.servers.map(server => server.id).filter(id => !openIds.has(id)))
   const names = open.map(targetName)
   const hints = [
-    `Bring back ${names.length === 1 ? 'it' : 'them'}, or declare what is gone for ever:`,
+    `Bring ${names.length === 1 ? 'it' : 'them'} back, or declare what is gone for ever:`,
     `quorate peers fix ${names.map(name => `--remove ${name}`).join(' ')}`,
   ]
   if (majorityMayLiveElsewhere(before, accounted)) {

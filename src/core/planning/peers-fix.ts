@@ -7,6 +7,7 @@ import type {PlanContext} from './context.js'
 import {checkDoubles} from './doubtful.js'
 import {lastLeaver, missingFromGossip, planJoin, planLastLeaver, planStart, transientLoss} from './gentle.js'
 import {planLiveList} from './live-list.js'
+import {rejoinAgeExceeded} from './hosts.js'
 import {lookAlike} from './look-alike.js'
 import {oldWay, planOnline, planRemovals, removalTargets} from './online.js'
 import type {PeerSetBefore} from './peer-sets.js'
@@ -131,7 +132,7 @@ function planWithoutLeader(situation: Situation, intent: PeersFixIntent, context
     const found = transientLoss(situation, before, leaveOut)
     if (found !== undefined) return planStart(situation, before, found, intent, context)
   }
-  const like = lookAlike(situation) ?? quorumWithoutLeader(situation, before)
+  const like = lookAlike(situation) ?? quorumWithoutLeader(situation, before, context)
   return like ?? planRecovery(situation, intent, context)
 }
 
@@ -144,7 +145,11 @@ function bestSet(situation: Situation): PeerSetBefore | undefined {
  * Enough voters run, with data and with the right peer set, and still there is no leader: something else stands in
  * the way, and a recovery file would only cost time (safety rule S15).
  */
-function quorumWithoutLeader(situation: Situation, before: Configuration): PlanResult | undefined {
+function quorumWithoutLeader(
+  situation: Situation,
+  before: Configuration,
+  context: PlanContext,
+): PlanResult | undefined {
   const fit = votersUp(situation, before).filter(one => !one.replaced && knows(one, before))
   const all = voters(before).length
   if (!hasQuorum(all, fit.length)) return undefined
@@ -158,6 +163,15 @@ function quorumWithoutLeader(situation: Situation, before: Configuration): PlanR
       [
         `quorate peers fix ${moved.map(one => `--readdress ${one.peer?.address ?? ''}=${one.address ?? ''}`).join(' ')}`,
       ],
+    )
+  // Such a server waits for a while before it gives up, and answers nobody in that time.
+  const tooOld = fit.filter(one => one.seen.api.leader.kind === 'unread' && rejoinAgeExceeded(one, context))
+  if (tooOld.length > 0)
+    return refuse(
+      'LOOK_ALIKE',
+      `${tooOld.map(one => one.host).join(', ')} refuse to join again because they were away for too long (server_rejoin_age_max); ` +
+        'the peer set is not what stands in the way.',
+      ['quorate doctor   prints the lines that set server_metadata.json aside; the data stays'],
     )
   return refuse(
     'LOOK_ALIKE',

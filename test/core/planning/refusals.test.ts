@@ -1,6 +1,7 @@
 import t from 'tap'
 import type {ServerObservation} from '../../../src/core/model/observation.js'
 import {
+  NOW_MS,
   addressOf,
   configOf,
   end,
@@ -102,6 +103,16 @@ t.test('two servers that both say they lead leave it unsure', async t => {
 t.test('S15: a quorum that runs with one peer set and has no leader is not recovered', async t => {
   t.equal(refusedWith(plan(survivors(abc, abc))), 'LOOK_ALIKE')
   t.equal(refusedWith(plan([...survivors(['a', 'b'], abc), silent('c')], {remove: ['c']})), 'LOOK_ALIKE')
+})
+
+t.test('S15: servers that were away for too long are named, and their peer set is left alone', async t => {
+  const lastSeenUnix = NOW_MS / 1000 - 30 * 86_400
+  const away = survivors(abc, abc).map(server =>
+    withFacts(server, {lastSeenUnix, api: {leader: missing(server.host, 'refused')}}),
+  )
+  t.match(plan(away), {kind: 'refused', code: 'LOOK_ALIKE', why: /away for too long/})
+  const serving = survivors(abc, abc).map(server => withFacts(server, {lastSeenUnix}))
+  t.notMatch(plan(serving), {why: /away/}, 'a server that answers has joined')
 })
 
 t.test('S15: a leader that cannot establish itself is named, and nothing is planned', async t => {
