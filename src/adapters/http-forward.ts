@@ -166,10 +166,10 @@ function reasonOf(error: unknown, late: boolean): {why: Unread | 'lost'; detail:
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
     if (one instanceof TransportError) return {why: one.why, detail: printable(one.message, 200)}
   }
-  const {code, message} = error as {code?: string; message: string}
+  const {code, message, name} = error as {code?: string; message: string; name: string}
   if (late) return {why: 'timed-out', detail: 'No answer in time.'}
   if (code === 'ECONNREFUSED') return {why: 'refused', detail: printable(message, 200)}
-  if (code?.startsWith('HPE_') === true || code === 'UND_ERR_INVALID_RETURN_VALUE')
-    return {why: 'unparsable', detail: 'The answer is not HTTP.'}
+  // undici names its parser's errors; the newest of them has no code
+  if (name === 'HTTPParserError') return {why: 'unparsable', detail: 'The answer is not HTTP.'}
   return {why: 'failed', detail: printable(message, 200)}
 }

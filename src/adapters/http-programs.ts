@@ -6,12 +6,14 @@ type Program = 'curl' | 'wget' | 'nc'
 
 /**
  * Asks by whatever program the host has. Arguments: seconds, method, scheme, host, port, path, socket path, and
- * whether there is a secret or a body. Standard input holds, in this order and each closed by a line of its own: the
+ * whether there are headers or a body. Standard input holds, in this order and each closed by a line of its own: the
  * curl configuration, then the raw request. Tokens travel on standard input only: a command line shows to everybody
- * on the host. The first line of the answer names the program; exit 69 means that none can do it.
+ * on the host. A proxy named in the environment, or a start-up file, must not get to see them either. The first line of
+ * the answer names the program; exit 69 means that none can do it. wget writes headers and complaints on stderr.
  */
 const SCRIPT = `
 seconds=$1 method=$2 scheme=$3 host=$4 port=$5 path=$6 socket=$7 private=$8
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 config= raw=
 mark='--quorate-end-of-part--'
 while IFS= read -r line && [ "$line" != "$mark" ]; do config="$config$line
@@ -22,12 +24,17 @@ case $host in *:*) url="$scheme://[$host]:$port$path" ;; *) url="$scheme://$host
 if command -v curl >/dev/null 2>&1; then
   echo curl
   if [ -n "$socket" ]; then set -- --unix-socket "$socket"; else set --; fi
-  printf '%s' "$config" | curl -sS -i -0 --max-time "$seconds" -X "$method" -K - "$@" "$url"
+  printf '%s' "$config" | curl -q -sS -i -0 --max-time "$seconds" -X "$method" -K - "$@" "$url"
   exit $?
 fi
 if [ "$private" = 0 ] && [ "$method" = GET ] && [ -z "$socket" ] && command -v wget >/dev/null 2>&1; then
   echo wget
-  wget -q -S -O - -T "$seconds" "$url" 2>&1 || [ $? = 8 ]
+  knows=$(wget --help 2>&1)
+  set --
+  for option in no-config content-on-error; do
+    case $knows in *"--$option"*) set -- "$@" "--$option" ;; esac
+  done
+  LC_ALL=C wget "$@" -nv -S -t 1 -O - -T "$seconds" "$url"
   exit $?
 fi
 if [ "$scheme" = http ] && command -v nc >/dev/null 2>&1; then
@@ -82,20 +89,22 @@ export async function askThroughProgram(
       detail: 'This question cannot be asked through a program on the host.',
     }
   }
+  const seconds = Math.max(1, Math.ceil(request.timeoutMs / 1000))
+  const startedAtMs = performance.now()
   const result = await connection.run({
     argv: [
       'sh',
       '-c',
       SCRIPT,
       'quorate-http',
-      String(Math.max(1, Math.ceil(request.timeoutMs / 1000))),
+      String(seconds),
       request.method,
       request.tls === undefined ? 'http' : 'https',
-      target.kind === 'tcp' ? target.host : '',
+      target.kind === 'tcp' ? target.host : 'localhost',
       target.kind === 'tcp' ? String(target.port) : '80',
       request.path,
       target.kind === 'unix' ? target.path : '',
-      request.token === undefined && request.body === undefined ? '0' : '1',
+      Object.keys(headersOf(request)).length === 0 && request.body === undefined ? '0' : '1',
     ],
     stdin: standardInput(request, body),
     timeoutMs: request.timeoutMs + 2000,
@@ -112,9 +121,19 @@ export async function askThroughProgram(
   }
   const end = result.stdout.indexOf(10)
   const program = new TextDecoder().decode(result.stdout.subarray(0, Math.max(0, end))) as Program
-  const parsed = parseResponse(result.stdout.subarray(end + 1))
-  if (parsed === undefined)
-    return {kind: 'failed', ...failureOf(program, result.code, printableBytes(result.stderr, 200))}
+  const output = result.stdout.subarray(end + 1)
+  const head = program === 'wget' ? parseResponse(fromFirstHead(result.stderr)) : undefined
+  const parsed = program === 'wget' ? head && {...head, body: output} : parseResponse(output)
+  const outcome = {
+    program,
+    code: result.code,
+    words: printableBytes(result.stderr, 200),
+    answered: output.length > 0 || (program === 'wget' && result.code === 0),
+    late: performance.now() - startedAtMs >= seconds * 1000,
+  }
+  if (parsed === undefined) return {kind: 'failed', ...failureOf(outcome)}
+  if (!result.truncated && isCutShort(outcome, parsed))
+    return {kind: 'failed', why: outcome.late ? 'timed-out' : 'lost', detail: 'The answer ended early.'}
   const truncated = result.truncated || parsed.body.length > request.maxBytes
   const kept = parsed.body.subarray(0, request.maxBytes)
   request.onChunk?.(kept)
@@ -128,16 +147,52 @@ export async function askThroughProgram(
   }
 }
 
-/** curl's exit statuses 7 and 28 are a refused connection and a time-out; the others have no better words than its own. */
-function failureOf(
-  program: string,
-  code: number | undefined,
-  words: string,
-): {why: 'refused' | 'timed-out' | 'failed'; detail: string} {
+interface Outcome {
+  readonly program: Program
+  readonly code: number | undefined
+  /** What it wrote on stderr. */
+  readonly words: string
+  readonly answered: boolean
+  /** Whether it took all the time it was given. */
+  readonly late: boolean
+}
+
+/**
+ * Why there is no answer: by exit status where the program has one for it (curl: 7 refused, 28 out of time, 1 and 8 not
+ * HTTP), else by its words, else by how long it took, for nc says nothing at all.
+ */
+function failureOf(outcome: Outcome): {
+  why: 'refused' | 'timed-out' | 'unparsable' | 'failed'
+  detail: string
+} {
+  const {program, code, words, answered, late} = outcome
   const detail = printable(words === '' ? `${program} ended with status ${code ?? '?'}.` : words, 200)
-  if (program === 'curl' && code === 7) return {why: 'refused', detail}
-  if (program === 'curl' && code === 28) return {why: 'timed-out', detail}
-  return {why: program === 'nc' ? 'refused' : 'failed', detail}
+  if (program === 'curl') {
+    const reasons = {1: 'unparsable', 7: 'refused', 8: 'unparsable', 28: 'timed-out'} as const
+    return {why: reasons[code as keyof typeof reasons] ?? 'failed', detail}
+  }
+  if (answered) return {why: 'unparsable', detail: 'The answer is not HTTP.'}
+  if (/refused/i.test(words)) return {why: 'refused', detail}
+  if (late || /timed out/i.test(words)) return {why: 'timed-out', detail}
+  return {why: program === 'nc' && code !== 0 ? 'refused' : 'failed', detail}
+}
+
+/** Whether the body is not all of it. wget ends with 8 for every status that is an error, and with others for its own. */
+function isCutShort(
+  {program, code}: Outcome,
+  answer: {readonly headers: Readonly<Record<string, string>>; readonly body: Uint8Array},
+): boolean {
+  if (program === 'curl' && code !== 0) return true
+  if (program === 'wget') return code !== 0 && code !== 8
+  const promised = Number(answer.headers['content-length'] ?? Number.NaN)
+  return answer.body.length < promised
+}
+
+/** wget's stderr from its first answer on; what stands before are words of whatever else ran. */
+function fromFirstHead(stderr: Uint8Array): Uint8Array {
+  const text = new TextDecoder().decode(stderr)
+  const at = text.search(/^[ \t]*HTTP\//m)
+  return new TextEncoder().encode(at === -1 ? '' : text.slice(at))
 }
 
 /** Status, headers and body of a raw response; `100 Continue` is passed over. wget indents its headers. */
