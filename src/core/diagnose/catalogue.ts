@@ -80,6 +80,8 @@ export const FINDINGS: Readonly<Record<FindingCode, string>> = {
   UNREACHABLE: 'A host does not answer. That is no proof that its server is dead.',
   UNSUPPORTED_STORE: 'The log store is of a kind that quorate does not read (LMDB, up to Consul 0.5.0).',
   FENCED_SERVER: 'An earlier plan fenced this server: its old raft directory was renamed.',
+  UNFINISHED_PLAN:
+    'A plan of ours holds servers or locks hosts: it is being applied, or it stopped part-way.',
   UNFENCED_EXCLUDED:
     'A server that an earlier plan excluded was never fenced. If it returns with its old data, it may be a second cluster.',
 }

@@ -99,4 +99,5 @@ export type FindingCode =
   | 'UNREACHABLE'
   | 'UNSUPPORTED_STORE'
   | 'FENCED_SERVER'
+  | 'UNFINISHED_PLAN'
   | 'UNFENCED_EXCLUDED'

@@ -43,6 +43,7 @@ import {
   storePermissions,
   unsupportedStore,
 } from './store.js'
+import {unfinishedPlan} from './unfinished-plan.js'
 
 /** The rule that notices each finding; by type there is one for every code. */
 export const RULES: Readonly<Record<FindingCode, Rule>> = {
@@ -104,5 +105,6 @@ export const RULES: Readonly<Record<FindingCode, Rule>> = {
   UNREACHABLE: unreachable,
   UNSUPPORTED_STORE: unsupportedStore,
   FENCED_SERVER: fencedServer,
+  UNFINISHED_PLAN: unfinishedPlan,
   UNFENCED_EXCLUDED: unfencedExcluded,
 }

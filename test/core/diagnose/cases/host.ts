@@ -6,6 +6,7 @@ import type {
   PeersFile,
   PeersProblem,
   SnapshotMeta,
+  Trace,
 } from '../../../../src/core/model/observation.js'
 import {read} from '../../../../src/core/model/reading.js'
 import {
@@ -89,7 +90,7 @@ const snapshot = (index: number, parts: Partial<SnapshotMeta> = {}): SnapshotMet
 })
 const digest = (keys: number, sha256: string, at: number) => ({keys, sha256, appliedIndex: logIndex(at)})
 const source = {host: 'a', via: 'file', what: 'state.bin'} as const
-const trace = (kind: 'fenced' | 'excluded' | 'copy') => ({
+const trace = (kind: Trace['kind']) => ({
   kind,
   plan: 'p1',
   path: '/var/consul/raft.fenced',
@@ -682,6 +683,21 @@ export const hostCases = {
   FENCED_SERVER: {
     fires: {'a fence lies there': stopped({a: {traces: [trace('fenced')]}})},
     silent: {'only a copy lies there': stopped({a: {traces: [trace('copy')]}})},
+  },
+  UNFINISHED_PLAN: {
+    fires: {
+      'a lock is left': led({
+        a: {traces: [{...trace('lock'), path: '/run/quorate/0a1b.lock', text: 'p1 ops@desk'}]},
+      }),
+      'a hold is left': stopped({a: {traces: [trace('hold')]}}),
+      'a lock is left beside a fence': stopped({
+        a: {traces: [trace('fenced'), {...trace('lock'), path: '/run/quorate/0a1b.lock'}]},
+      }),
+    },
+    silent: {
+      'what the plan set aside stays held': stopped({a: {traces: [trace('fenced'), trace('hold')]}}),
+      'only a copy lies there': led({a: {traces: [trace('copy')]}}),
+    },
   },
   UNFENCED_EXCLUDED: {
     fires: {
