@@ -210,8 +210,15 @@ export function planLastLeaver(
   const out = new Set(
     targets.flatMap(target => (target.candidate === undefined ? [] : [target.candidate.host])),
   )
+  const isServer = (one: Candidate): boolean => valueOf(one.seen.config)?.server !== false
   const rest = situation.candidates.filter(
-    one => one !== last && one.reached && !one.legacy && !out.has(one.host) && one.id !== undefined,
+    one =>
+      one !== last &&
+      one.reached &&
+      isServer(one) &&
+      !one.legacy &&
+      !out.has(one.host) &&
+      one.id !== undefined,
   )
   const all = [last, ...rest]
   for (const one of all) {

@@ -467,7 +467,14 @@ t.test('from 0.7 on the last leaver leads and the others join it, without a reco
         serfSnapshot: {members: [], left: true, clock: 9},
       },
     })
-  const got = planned(plan([left('a', 60, 2), left('b', 70, 3), left('c', 72, 3)]))
+  const client = ready(stoppedConsul, 'x', {
+    facts: {store: missing('x', 'absent'), snapshots: [], config: configOf('x', {server: false})},
+  })
+  const got = planned(plan([left('a', 60, 2), left('b', 70, 3), left('c', 72, 3), client]))
+  t.notOk(
+    got.hosts.some(host => host.host === 'x'),
+    'a client agent among the hosts is no server to join',
+  )
   t.equal(got.method, 'start')
   t.same(writesOf(got), [])
   t.match(outline(got).slice(0, 4), [/^lock/, 'start c:start-service', /^verify/, 'start a:start-service'])
