@@ -1,3 +1,4 @@
+import {positionsBelowClash} from '../core/diagnose/histories.js'
 import {discoverHosts} from '../core/discover.js'
 import type {DiscoveredHost} from '../core/discover.js'
 import type {FleetObservation, ServerObservation, StoreState} from '../core/model/observation.js'
@@ -75,7 +76,7 @@ export async function collectFleet(
     return host
   })
   const compare = options.compareHistories ?? true
-  const hosts = compare ? await readTerms(deps, first, options.parallel ?? PARALLEL) : first
+  const hosts = compare ? await compareStores(deps, first, options.parallel ?? PARALLEL) : first
   const observation: FleetObservation = {
     cluster: fleet.cluster,
     product: fleet.product,
@@ -105,36 +106,46 @@ async function readTokens(
 
 /**
  * Reads, on every server whose store could be read, the terms at the other servers' ends, starts and snapshots. Equal
- * terms at an index mean equal entries up to it (Raft §5.3, log matching); that is how histories are told apart.
+ * terms at an index mean equal entries up to it (Raft §5.3, log matching); that is how histories are told apart. Logs
+ * that clash there are read once more below the clash, to tell a fork from a foreign log.
  */
-async function readTerms(
+async function compareStores(
   deps: ObserveDeps,
-  hosts: readonly ObservedHost[],
+  first: readonly ObservedHost[],
   parallel: number,
 ): Promise<readonly ObservedHost[]> {
-  const positions = new Set<number>()
-  for (const {server} of hosts) for (const position of positionsOf(server)) positions.add(position)
-  return inParallel(hosts, parallel, async host => {
-    const store = host.server.store
-    if (store.kind === 'unread' || host.connection === undefined) return host
-    const wanted = termsWanted(store.value, positions)
-    if (wanted.length === 0) return host
-    const {connection, raftDir, server} = host
-    const deadlineMs = deps.clock.nowMs() + COMPARE_MS
-    const again = readHostStore(deps, connection, raftDir, {
-      host: server.host,
-      deadlineMs,
-      byteBudget: LIMITS.storeBytes,
-      snapshotIndex: snapshotIndexOf(server),
-      termsAt: wanted,
-    })
-    const second = valueOf(await beforeDeadline(again, deps.clock, deadlineMs, () => store))
-    if (second === undefined) return host
-    // Only the terms are taken: the rest of the observation is of the moment of the first reading.
-    const bytesRead = store.value.bytesRead + second.bytesRead
-    const value = {...store.value, terms: second.terms, bytesRead}
-    return {...host, server: {...server, store: read(value, store.source)}}
+  const all = new Set(first.flatMap(({server}) => positionsOf(server)))
+  const hosts = await inParallel(first, parallel, async host => withTerms(deps, host, all))
+  const logs = hosts.map(({server}) => ({server, end: undefined}))
+  const below = logs.map(log => new Set(logs.flatMap(other => positionsBelowClash(log, other))))
+  return inParallel(hosts, parallel, async (host, i) => withTerms(deps, host, below[i] ?? new Set()))
+}
+
+/** Reads the terms at some positions of a server's log, beside those that were read before. */
+async function withTerms(
+  deps: ObserveDeps,
+  host: ObservedHost,
+  positions: ReadonlySet<number>,
+): Promise<ObservedHost> {
+  const store = host.server.store
+  if (store.kind === 'unread' || host.connection === undefined) return host
+  const wanted = termsWanted(store.value, positions)
+  if (wanted.length === 0) return host
+  const {connection, raftDir, server} = host
+  const deadlineMs = deps.clock.nowMs() + COMPARE_MS
+  const again = readHostStore(deps, connection, raftDir, {
+    host: server.host,
+    deadlineMs,
+    byteBudget: LIMITS.storeBytes,
+    snapshotIndex: snapshotIndexOf(server),
+    termsAt: wanted,
   })
+  const second = valueOf(await beforeDeadline(again, deps.clock, deadlineMs, () => store))
+  if (second === undefined || second === store.value) return host
+  // Only the terms are taken: the rest of the observation is of the moment of the first reading.
+  const bytesRead = store.value.bytesRead + second.bytesRead
+  const value = {...store.value, terms: [...store.value.terms, ...second.terms], bytesRead}
+  return {...host, server: {...server, store: read(value, store.source)}}
 }
 
 function positionsOf(server: ServerObservation): readonly number[] {

@@ -56,6 +56,30 @@ function setsClash(a: LogView, b: LogView): number | undefined {
   })?.index
 }
 
+/** The highest index at which the terms agree, 0 without one, and the lowest at which they differ, else infinity. */
+function sharedPoints(a: LogView, b: LogView): {readonly agreement: number; readonly clash: number} {
+  const theirs = knownPoints(b)
+  const shared = [...knownPoints(a)].filter(([index]) => theirs.has(index))
+  const agrees = ([index, term]: readonly [number, number]): boolean => theirs.get(index) === term
+  const clash = Math.min(...shared.filter(point => !agrees(point)).map(([index]) => index))
+  const agreement = Math.max(0, ...shared.filter(agrees).map(([index]) => index))
+  return {agreement, clash}
+}
+
+/**
+ * Where two logs that clash and agree nowhere yet should be read as well: 1, 2, 4, … entries below the clash. A tail
+ * that was not committed is short, so logs of one history agree near it. Nothing is asked for in the lower half: low
+ * down two histories agree by chance, since every cluster starts with the same few terms.
+ */
+export function positionsBelowClash(a: LogView, b: LogView): readonly number[] {
+  if (compareLogs(a, b).kind !== 'clash') return []
+  const {clash} = sharedPoints(a, b)
+  const positions: number[] = []
+  for (let below = 1; clash - below > Math.max(clash / 2, TELLING_INDEX); below *= 2)
+    positions.push(clash - below)
+  return positions
+}
+
 /**
  * Compares two logs. Two histories are told apart by, in this order: the datacenter; one entry that sets different
  * peer sets; terms that differ where both sides are known to be committed (snapshots), or below an index where they
@@ -68,11 +92,7 @@ export function compareLogs(a: LogView, b: LogView): LogComparison {
     return {kind: 'foreign', why: `datacenter ${left} and ${right}`}
   const set = setsClash(a, b)
   if (set !== undefined) return {kind: 'foreign', why: `entry ${set} sets another peer set`}
-  const theirs = knownPoints(b)
-  const shared = [...knownPoints(a)].filter(([index]) => theirs.has(index))
-  const agrees = ([index, term]: readonly [number, number]): boolean => theirs.get(index) === term
-  const clash = Math.min(...shared.filter(point => !agrees(point)).map(([index]) => index))
-  const agreement = Math.max(0, ...shared.filter(agrees).map(([index]) => index))
+  const {agreement, clash} = sharedPoints(a, b)
   const committed = Math.min(snapshotIndex(a), snapshotIndex(b))
   const telling = agreement >= TELLING_INDEX
   if (!Number.isFinite(clash))
