@@ -19,11 +19,8 @@ export interface PlanView {
 
 /** What the tests read of a diagnosis. */
 export interface DiagnosisView {
-  readonly findings: readonly {
-    readonly code: string
-    readonly severity: string
-    readonly remedies: readonly RemedyView[]
-  }[]
+  readonly findings: readonly {readonly code: string; readonly severity: string}[]
+  readonly remedies: readonly RemedyView[]
 }
 
 /** What the tests read of a way out. */
@@ -42,7 +39,7 @@ export async function doctor(operator: Operator): Promise<{
 }> {
   const {exitCode, answer} = await operator.json<DiagnosisView>('doctor', '--cluster', 'lab')
   const codes = new Set(answer.result?.findings.map(finding => finding.code))
-  const remedies = answer.result?.findings.flatMap(finding => finding.remedies) ?? []
+  const remedies = answer.result?.remedies ?? []
   return {exitCode, codes, remedies, text: `doctor: exit ${String(exitCode)}, ${[...codes].join(', ')}`}
 }
 

@@ -16,7 +16,10 @@ const fleet = survivors(['a', 'b', 'c'], ['a', 'b', 'c'], {configuration: set}).
   return withFacts(one, {
     address,
     hostAddresses: [address],
-    config: {...configOf(host, {bindAddress: address, advertiseAddress: address}), ports: {server: PORT}},
+    config: {
+      ...configOf(host, {bindAddress: address, advertiseAddress: address}),
+      ports: {...configOf(host).ports, server: PORT},
+    },
   })
 })
 
