@@ -1,11 +1,10 @@
 import type {Diagnosis} from '../../core/diagnose/diagnose.js'
 import type {ServerObservation} from '../../core/model/observation.js'
-import type {Reading} from '../../core/model/reading.js'
 import {printable} from '../../core/text.js'
 import type {DoctorLayout} from './doctor.js'
 import {renderDoctor} from './doctor.js'
-import {renderTable} from './table.js'
-import {wrap} from './text.js'
+import {explainObservation} from './explain.js'
+import {truncate, wrap} from './text.js'
 
 const basisWords = {
   leader: 'the leader’s own',
@@ -14,42 +13,10 @@ const basisWords = {
   'best-log': 'that of the server with the best log; the servers disagree',
 } as const
 
-const isReading = (value: unknown): value is Reading<unknown> =>
-  typeof value === 'object' && value !== null && 'kind' in value && 'source' in value
-
-/** Every reading of a server, those of its API with their own names. */
-function readingsOf(server: ServerObservation): readonly (readonly [string, Reading<unknown>])[] {
-  const all = [...Object.entries(server), ...Object.entries(server.api)]
-  return all.flatMap(([key, value]: [string, unknown]) => (isReading(value) ? [[key, value] as const] : []))
-}
-
-function readingWord(reading: Reading<unknown>): string {
-  if (reading.kind === 'read') return 'read'
-  return reading.detail === undefined ? reading.why : `${reading.why}: ${printable(reading.detail, 100)}`
-}
-
-function serverLines(server: ServerObservation, layout: DoctorLayout): string[] {
-  const rows = readingsOf(server).map(([key, reading]) => [
-    key,
-    reading.source.via,
-    printable(reading.source.what, 60),
-    readingWord(reading),
-  ])
-  const columns = [
-    {header: 'fact'},
-    {header: 'via', leaves: 1},
-    {header: 'where', leaves: 2},
-    {header: 'reading'},
-  ]
-  return [
-    '',
-    layout.theme.bold(printable(`${server.host} (${server.address})`, 80)),
-    ...renderTable(columns, rows, {
-      width: layout.width,
-      cutMark: layout.theme.marks.cut,
-      paintHeader: layout.theme.dim,
-    }),
-  ]
+/** How every fact of a server was come by, its name in bold before it. */
+function serverLines(server: ServerObservation, {theme, width}: DoctorLayout): string[] {
+  const [head, ...facts] = explainObservation(server).map(line => truncate(line, width, theme.marks.cut))
+  return ['', theme.bold(head ?? ''), ...facts]
 }
 
 /** The screen of `quorate doctor --explain`: the same, with all evidence, and where every reading came from. */

@@ -65,12 +65,22 @@ export function explainObservation(server: ServerObservation): readonly string[]
       sockets.filter(one => one.pid !== undefined).map(one => `${one.protocol} ${one.address}:${one.port}`),
     ),
   )
+  add('peers by API', server.api.statusPeers, list)
   add('leader by API', server.api.leader, leader => (leader === '' ? 'knows none' : leader))
   add('raft by API', server.api.self, ({raft}) =>
     raft === undefined ? 'no statistics' : `${raft.role}, term ${raft.term}, last index ${raft.lastLogIndex}`,
   )
   add('members by API', server.api.members, members => list(members.map(one => `${one.name} ${one.status}`)))
   add('peer set by API', server.api.raftConfiguration, ({servers}) => list(servers.map(one => one.address)))
+  add('autopilot', server.api.autopilot, ({healthy, failureTolerance}) =>
+    [
+      healthy === undefined ? 'health not told' : healthy ? 'healthy' : 'unhealthy',
+      failureTolerance === undefined ? undefined : `tolerates ${failureTolerance} failures`,
+    ]
+      .filter(part => part !== undefined)
+      .join(', '),
+  )
+  add('contents', server.api.contents, ({keys, appliedIndex}) => `${keys} keys at index ${appliedIndex}`)
   add(
     'log',
     server.journal,
