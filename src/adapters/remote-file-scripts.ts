@@ -133,28 +133,10 @@ there "$1" || exit 75
 hash "$1"
 `
 
-/** 1 path, 2 sha256, 3 guard, then its arguments. */
-export const REMOVE_IF_HASH = `${COMMON}
-path=$1 sum=$2 guard=$3; shift 3
-there "$path" || exit 70
-[ -f "$path" ] && [ ! -L "$path" ] || fail 71 "$path is not a regular file"
-[ "$(hash "$path")" = "$sum" ] || fail 71 "$path is not what the plan saw"
-guarded "$guard" "$@"
-rm -f "$path" || exit 1
-flush "$(parent "$path")"
-`
-
 /** 1 path. Prints the fields of \`ls -n\` up to the size. */
 export const STAT_FILE = `${COMMON}
 there "$1" || exit 75
 ls -dln "$1" | awk 'NR == 1 {print $1, $3, $4, $5}'
-`
-
-/** 1 path, 2 blocks of 4096 bytes at most. */
-export const READ_SMALL = `${COMMON}
-there "$1" || exit 75
-[ -f "$1" ] || fail 1 "$1 is not a regular file"
-dd if="$1" bs=4096 count="$2" 2>/dev/null
 `
 
 /** /run is root's alone and empty after a boot, as a lock should be; hosts without it get a directory on disk. */

@@ -7,9 +7,7 @@ import {
   COPY_TREE,
   MOVE_ASIDE,
   READ_LOCK,
-  READ_SMALL,
   RELEASE_LOCK,
-  REMOVE_IF_HASH,
   RESTORE_TREE,
   SHA256_OF,
   STAT_FILE,
@@ -133,19 +131,6 @@ export async function sha256OfFile(
   return answerByScript(connection, SHA256_OF, [path], text, options)
 }
 
-/** Removes a file that holds exactly what is expected. Not there counts as done. */
-export async function removeFileIfHash(
-  connection: HostConnection,
-  path: string,
-  sha256: string,
-  guard: Guard = NO_GUARD,
-): Promise<ActResult> {
-  const refusal = refusePath(path)
-  if (refusal !== undefined) return refusal
-  const args = [path, sha256, guard.script, ...guard.args]
-  return actByScript(connection, REMOVE_IF_HASH, args, `${path} is gone.`)
-}
-
 /** What is at a path, itself and not what a link points to; undefined when nothing is. */
 export async function statFile(
   connection: HostConnection,
@@ -156,20 +141,6 @@ export async function statFile(
   const stat = parseStat(answer.value)
   if (stat !== undefined) return {ok: true, value: stat}
   return {ok: false, failure: 'failed', note: `ls says ${printable(answer.value, 80)} of ${printable(path)}.`}
-}
-
-/** The bytes of a small file, cut at `maxBytes`; undefined when there is none. */
-export async function readSmallFile(
-  connection: HostConnection,
-  path: string,
-  maxBytes: number,
-): Promise<Answer<{readonly bytes: Uint8Array; readonly truncated: boolean} | undefined>> {
-  const blocks = Math.ceil((maxBytes + 1) / 4096)
-  const parse = (bytes: Uint8Array) => ({
-    bytes: bytes.subarray(0, maxBytes),
-    truncated: bytes.length > maxBytes,
-  })
-  return answerByScript(connection, READ_SMALL, [path, String(blocks)], parse, {maxBytes: blocks * 4096})
 }
 
 /** Which server of a host a lock is about: hosts with several servers have several data directories. */

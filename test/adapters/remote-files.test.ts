@@ -21,9 +21,7 @@ import {
   moveAside,
   parseStat,
   readLock,
-  readSmallFile,
   releaseLock,
-  removeFileIfHash,
   restoreTree,
   sha256Hex,
   sha256OfFile,
@@ -100,7 +98,6 @@ t.test('a guard that fails right before the rename lets no byte through', async 
   const passing = {script: '[ "$1" = "a b" ]', args: ['a b']}
   t.match(await writeFileAtomic(connection, {...file, guard: passing}), {ok: true})
   t.match(await moveAside(connection, path, `${path}.x`, guard), {ok: false, failure: 'barrier'})
-  t.match(await removeFileIfHash(connection, path, digest, guard), {ok: false, failure: 'barrier'})
   t.ok(existsSync(path))
 })
 
@@ -241,12 +238,11 @@ t.test('nothing is put back once the guard fails, however long the copy took', a
   t.notOk(existsSync(`${paths[0]}.quorate-aside-1`))
 })
 
-t.test('files are asked about and removed only when they hold what is expected', async t => {
+t.test('files are asked about without being changed', async t => {
   const dir = fresh()
   const path = join(dir, 'f')
   t.strictSame(await sha256OfFile(connection, path), {ok: true, value: undefined})
   t.strictSame(await statFile(connection, path), {ok: true, value: undefined})
-  t.strictSame(await readSmallFile(connection, path, 10), {ok: true, value: undefined})
   writeFileSync(path, bytes)
   chmodSync(path, 0o4751)
   chownSync(path, 1, 2)
@@ -257,15 +253,6 @@ t.test('files are asked about and removed only when they hold what is expected',
     value: {kind: 'file', mode: 0o4751, uid: 1, gid: 2, sizeBytes: bytes.length},
   })
   t.match(await statFile(connection, dir), {ok: true, value: {kind: 'directory'}})
-  const small = await readSmallFile(connection, path, 5)
-  t.match(small, {ok: true, value: {truncated: true}})
-  if (small.ok) t.equal(Buffer.from(small.value?.bytes ?? []).toString(), '[\n  "')
-  t.match(await removeFileIfHash(connection, path, sha256Hex(new Uint8Array())), {
-    ok: false,
-    failure: 'changed',
-  })
-  t.match(await removeFileIfHash(connection, path, digest), {ok: true, already: false})
-  t.match(await removeFileIfHash(connection, path, digest), {ok: true, already: true})
   t.match(
     await writeFileAtomic(connection, {
       path: 'relative',

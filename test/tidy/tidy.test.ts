@@ -88,6 +88,29 @@ t.test('every error code of the catalogue is raised somewhere, and only those', 
   for (const code of Object.keys(ERRORS)) t.ok(body.includes(`'${code}'`), `${code} is raised`)
 })
 
+/** The text of a file without its comments, in which names are mentioned and not used. */
+const code = (name: string): string => text(name).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
+
+t.test('what the sources export is used by the sources, not by tests alone', async t => {
+  const bodies = new Map(sources.map(name => [name, code(name)]))
+  // oclif and the bundle of pages start these by their path
+  const entries = /^(commands\/|src\/(hooks|docs)\/|src\/help\.ts$)/
+  const unused = [...bodies].flatMap(([name, body]) => {
+    if (entries.test(name)) return []
+    const exported = [
+      ...body.matchAll(/^export (?:async )?(?:function\*?|const|class|interface|type) (\w+)/gm),
+    ].map(match => match[1] ?? '')
+    return exported
+      .filter(word => {
+        const mention = new RegExp(`\\b${word}\\b`, 'g')
+        const here = body.match(mention)?.length ?? 0
+        return here < 2 && ![...bodies].some(([other, its]) => other !== name && mention.test(its))
+      })
+      .map(word => `${name}: ${word}`)
+  })
+  t.same(unused, [])
+})
+
 t.test('every exported name of the core and the ports has a doc comment', async t => {
   for (const name of sources.filter(one => /^src\/(core|ports)\//.test(one))) {
     const lines = text(name).split('\n')

@@ -33,30 +33,6 @@ export function parseVersion(text: string): Version | undefined {
   }
 }
 
-/** Orders two versions; positive when `a` is newer. Pre-releases stand before their release. */
-export function compareVersions(a: Version, b: Version): number {
-  const numbers = a.major - b.major || a.minor - b.minor || a.patch - b.patch
-  if (numbers !== 0 || a.prerelease === b.prerelease) return numbers
-  if (a.prerelease === '') return 1
-  if (b.prerelease === '') return -1
-  return comparePrereleases(a.prerelease, b.prerelease)
-}
-
-/** Splits into words and numbers, so that rc10 stands after rc9. */
-function comparePrereleases(a: string, b: string): number {
-  const left = a.match(/\d+|[A-Za-z]+/g) ?? []
-  const right = b.match(/\d+|[A-Za-z]+/g) ?? []
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const x = left[i]
-    const y = right[i]
-    if (x === undefined) return -1
-    if (y === undefined) return 1
-    const order = /\d/.test(x) && /\d/.test(y) ? Number(x) - Number(y) : x < y ? -1 : x > y ? 1 : 0
-    if (order !== 0) return order
-  }
-  return 0
-}
-
 /**
  * Whether a version is at least `bound`, counting a pre-release as its release, because 1.9.0-rc1 already behaves
  * as 1.9.0. Undefined when the version cannot be read: a rule must not guess.
@@ -68,14 +44,6 @@ export function atLeast(version: string | undefined, bound: string): boolean | u
   return (a.major - b.major || a.minor - b.minor || a.patch - b.patch) >= 0
 }
 
-/** Whether two versions have the same numbers, whatever stands behind them; undefined when one cannot be read. */
-export function sameRelease(a: string, b: string): boolean | undefined {
-  const x = parseVersion(a)
-  const y = parseVersion(b)
-  if (x === undefined || y === undefined) return undefined
-  return x.major === y.major && x.minor === y.minor && x.patch === y.patch
-}
-
 /** Whether this is Consul up to 0.6, whose peers.json is the live peer set and whose library has no recovery. */
 export function isLegacyConsul(
   product: ProductName | undefined,
@@ -85,13 +53,6 @@ export function isLegacyConsul(
   if (product !== 'consul') return false
   const modern = atLeast(version, '0.7.0')
   return modern === undefined ? undefined : !modern
-}
-
-/** Whether this is Consul up to 0.5.0, whose log is an LMDB directory that quorate does not read. */
-export function hasLmdbStore(product: ProductName, version: string | undefined): boolean | undefined {
-  if (product !== 'consul') return false
-  const bolt = atLeast(version, '0.5.1')
-  return bolt === undefined ? undefined : !bolt
 }
 
 /** Whether a missing peers.info makes the server delete peers.json unread (`setupRaft`: Consul 0.7.0, Nomad 0.5.5). */

@@ -61,13 +61,6 @@ export function lockPhase(list: PhaseList, hosts: readonly PlanHost[]): void {
 /** The time a server has after SIGTERM before SIGKILL: without a leader it would linger for 5 to 10 s for nothing. */
 const GRACE_MS = 2000
 
-/** Whether SIGTERM makes this server leave the cluster, or what would happen is not known. */
-export interface StopTrap {
-  readonly host: string
-  /** Undefined: SIGTERM is safe. Otherwise why it is not sent. */
-  readonly leaves: string | undefined
-}
-
 /** Holds the managers, stops the servers without a leave, and proves every one of them stopped (the barrier). */
 export function barrierPhases(
   list: PhaseList,

@@ -238,16 +238,3 @@ function deadLines(plan: Plan, width: number): string[] {
       : ` ${deadArithmetic(plan.before, new Set(dead.map(host => host.id)))}`
   return wrap(text + arithmetic, width)
 }
-
-/** The question that a plan ends in, by the grade of consent it needs; empty when nobody need be asked. */
-export function consentQuestion(plan: Plan): string {
-  switch (plan.consent) {
-    case 'none':
-      return ''
-    case 'yes':
-      return 'Apply?'
-    case 'name':
-    case 'name-and-accept':
-      return `Type the cluster's name to apply this plan, or Enter to leave: ${printable(plan.cluster, 60)}`
-  }
-}

@@ -13,13 +13,11 @@ import {
   parseStatusPeers,
 } from '../../../src/core/codec/consul-api.js'
 import {mergeConsulConfig} from '../../../src/core/codec/consul-config.js'
-import {raftStatsOfInfo} from '../../../src/core/codec/consul-info.js'
 import {parseHcl1} from '../../../src/core/codec/hcl1.js'
 import {parseInitctlStatus} from '../../../src/core/codec/initctl.js'
 import {parseKeyring} from '../../../src/core/codec/keyring.js'
 import {matchLog} from '../../../src/core/codec/log-match.js'
 import {parseNodeId} from '../../../src/core/codec/node-id.js'
-import {judgePeersFile} from '../../../src/core/codec/peers-judge.js'
 import {parsePeersJson} from '../../../src/core/codec/peers-json.js'
 import {parseLockHolder} from '../../../src/core/codec/proc-locks.js'
 import {parseProcNet} from '../../../src/core/codec/proc-net.js'
@@ -174,21 +172,6 @@ interface Target {
 const TARGETS: readonly Target[] = [
   {name: 'peers.json', samples: variants, growth: 40, parse: bytes => parsePeersJson(bytes, '')},
   {
-    name: 'judgement of peers.json',
-    samples: variants,
-    growth: 60,
-    parse: bytes =>
-      (['live-list', 'list', 'objects'] as const).map(dialect =>
-        judgePeersFile(parsePeersJson(bytes, ''), dialect, {
-          product: 'consul',
-          version: '1.8.19',
-          ownId: 'a',
-          ownAddress: '127.0.1.31:8300',
-          peersInfo: true,
-        }),
-      ),
-  },
-  {
     name: 'serf snapshot',
     samples: [file('consul-1.8-leave-one/s2/serf/local.snapshot')],
     growth: 10,
@@ -239,12 +222,6 @@ const TARGETS: readonly Target[] = [
     name: 'autopilot',
     samples: answers('/v1/operator/autopilot/health'),
     parse: bytes => parseAutopilot(bytes, bytes),
-  },
-  {
-    name: 'consul info',
-    samples: captured('consul-0.7.5-http/noleader-survivor.cli.json').map(run => ofText(run.stdout ?? '')),
-    growth: 10,
-    parse: bytes => raftStatsOfInfo(decode(bytes)),
   },
   {name: 'agent RPC', samples: [RPC], growth: 10, parse: rpc},
   {
