@@ -44,17 +44,6 @@ export function atLeast(version: string | undefined, bound: string): boolean | u
   return (a.major - b.major || a.minor - b.minor || a.patch - b.patch) >= 0
 }
 
-/** Whether this is Consul up to 0.6, whose peers.json is the live peer set and whose library has no recovery. */
-export function isLegacyConsul(
-  product: ProductName | undefined,
-  version: string | undefined,
-): boolean | undefined {
-  if (product === undefined) return undefined
-  if (product !== 'consul') return false
-  const modern = atLeast(version, '0.7.0')
-  return modern === undefined ? undefined : !modern
-}
-
 /** Whether a missing peers.info makes the server delete peers.json unread (`setupRaft`: Consul 0.7.0, Nomad 0.5.5). */
 export function hasPeersInfoRule(product: ProductName, version: string | undefined): boolean | undefined {
   if (product === 'consul') return atLeast(version, '0.7.0')

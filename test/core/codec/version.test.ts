@@ -4,7 +4,6 @@ import {
   consulHas,
   defaultRaftProtocol,
   hasPeersInfoRule,
-  isLegacyConsul,
   parseVersion,
   speaksOnlyProtocol3,
 } from '../../../src/core/codec/version.js'
@@ -31,10 +30,6 @@ t.test('a bound counts a pre-release as its release, and an unknown version answ
 })
 
 t.test('the rules that hang on a version change at the version they changed', async t => {
-  t.equal(isLegacyConsul('consul', '0.6.4.dev'), true)
-  t.equal(isLegacyConsul('consul', '0.7.0'), false)
-  t.equal(isLegacyConsul('consul', 'unknown'), undefined)
-  t.equal(isLegacyConsul('nomad', '0.5.0'), false)
   t.equal(hasPeersInfoRule('consul', '0.6.4'), false)
   t.equal(hasPeersInfoRule('consul', '0.7.0'), true)
   t.equal(hasPeersInfoRule('nomad', '0.5.5'), true)
