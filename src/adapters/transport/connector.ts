@@ -52,8 +52,8 @@ async function connect(
   const link = await openLink(target, options, reach, secrets)
   try {
     const password = async (): Promise<string | undefined> => sudoPassword(target, options, secrets)
-    const {user, root} = await findRoot(link, target, password)
-    return new HostLinkConnection(target.host, link, user, root)
+    const {user, root, shell} = await findRoot(link, target, password)
+    return new HostLinkConnection(target.host, link, user, root, shell)
   } catch (error) {
     await link.close()
     throw error

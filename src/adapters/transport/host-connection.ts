@@ -11,6 +11,7 @@ import type {
 } from '../../ports/transport.js'
 import {TransportError} from '../../ports/transport.js'
 import type {Link} from './link.js'
+import type {ReadyShell} from './ready-shell.js'
 import type {RootMethod} from './run.js'
 import {runOverLink} from './run.js'
 import {ShReader} from './sh-reader.js'
@@ -24,6 +25,7 @@ export class HostLinkConnection implements HostConnection {
     private readonly link: Link,
     private readonly user: string,
     private readonly root: RootMethod,
+    private shell: ReadyShell | undefined,
   ) {}
 
   /** What is known now: forwarding counts as possible until the host refuses it. */
@@ -39,7 +41,17 @@ export class HostLinkConnection implements HostConnection {
   }
 
   async run(command: RemoteCommand): Promise<CommandResult> {
-    return runOverLink(this.link, command, this.root)
+    const {shell} = this
+    if (shell === undefined || !this.#suits(shell, command)) return runOverLink(this.link, command, this.root)
+    this.shell = undefined
+    return shell.run(command)
+  }
+
+  /** A shell of sudo's runs what is root's, a user's own what is not; where the login is root's both are one. */
+  #suits(shell: ReadyShell, command: RemoteCommand): boolean {
+    const {kind} = this.root
+    const sayable = !command.argv.some(argument => argument.includes('\0'))
+    return shell.waiting && sayable && (kind === 'direct' || command.root === (kind === 'sudo'))
   }
 
   async openFile(
@@ -64,6 +76,7 @@ export class HostLinkConnection implements HostConnection {
   }
 
   async close(): Promise<void> {
+    this.shell?.close()
     await Promise.all([this.#ownReader?.close(), this.#rootReader?.close()])
     await this.link.close()
   }

@@ -106,13 +106,20 @@ async function runPrepared(
       channel.kill()
       return timedOut(command)
     }
-    return conclude(ending, stdout, stderr, command, prepared.mark)
+    const truncated = stdout.truncated || stderr.truncated
+    return conclude(
+      ending,
+      {stdout: stdout.bytes(), stderr: stderr.bytes(), truncated},
+      command,
+      prepared.mark,
+    )
   } finally {
     limit.cancel()
   }
 }
 
-function timedOut(command: RemoteCommand): CommandResult {
+/** The result of a command whose time is over. */
+export function timedOut(command: RemoteCommand): CommandResult {
   return {
     kind: 'failed',
     why: 'timed-out',
@@ -147,10 +154,10 @@ function feed(
   })
 }
 
-function conclude(
+/** The result of a command that has ended: with a mark, what sudo said before it is taken off or is the reason. */
+export function conclude(
   ending: Ending,
-  stdout: Collector,
-  stderr: Collector,
+  streams: {readonly stdout: Uint8Array; readonly stderr: Uint8Array; readonly truncated: boolean},
   command: RemoteCommand,
   mark: string | undefined,
 ): CommandResult {
@@ -161,7 +168,7 @@ function conclude(
       detail: `The connection broke while ${command.argv[0]} was running.`,
     }
   }
-  let errors = stderr.bytes()
+  let errors = streams.stderr
   if (mark !== undefined) {
     const at = startOf(errors, mark)
     if (at < 0) return {kind: 'failed', why: 'denied', detail: sudoWords(errors, mark)}
@@ -172,9 +179,9 @@ function conclude(
     kind: 'exited',
     code: ending.code,
     signal: ending.signal,
-    stdout: stdout.bytes(),
+    stdout: streams.stdout,
     stderr: errorsCut ? errors.subarray(0, command.maxBytes) : errors,
-    truncated: stdout.truncated || stderr.truncated || errorsCut,
+    truncated: streams.truncated || errorsCut,
   }
 }
 
@@ -192,14 +199,17 @@ export function sudoWords(stderr: Uint8Array, mark: string): string {
 }
 
 /** Collects a stream up to a limit and lets the rest pass by, so that the program is not blocked. */
-class Collector {
+export class Collector {
   truncated = false
   #chunks: Uint8Array[] = []
   #size = 0
-  constructor(stream: Readable, maxBytes: number) {
+  constructor(
+    stream: Readable,
+    public maxBytes: number,
+  ) {
     stream.on('error', () => undefined)
     stream.on('data', (chunk: Buffer) => {
-      const room = maxBytes - this.#size
+      const room = this.maxBytes - this.#size
       if (chunk.length > room) this.truncated = true
       if (room <= 0) return
       const kept = chunk.length > room ? Buffer.from(chunk.subarray(0, room)) : chunk

@@ -44,7 +44,10 @@ export class SshReach {
       knownHostsFiles: target.knownHostsFiles,
     })
     const jump = await this.#jumpLink(chain, target)
-    return this.#login(hop, target.connectTimeoutMs, jump)
+    const link = await this.#login(hop, target.connectTimeoutMs, jump)
+    // Opened while we ask who we are: nobody waits for it before the first file
+    void link.beginSftp(target.connectTimeoutMs)
+    return link
   }
 
   async close(): Promise<void> {

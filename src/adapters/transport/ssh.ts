@@ -78,9 +78,7 @@ export async function openSshLink(login: SshLogin): Promise<SshLink> {
         `${where(login)} did not answer within ${login.connectTimeoutMs / 1000} s.`,
       )
     }
-    const link = new SshLink(client)
-    await link.probeSftp(login.connectTimeoutMs)
-    return link
+    return new SshLink(client)
   } catch (error) {
     if (error instanceof ConnectProblem) throw error
     throw keyProblem instanceof ConnectProblem ? keyProblem : connectProblem(error, login, trail)
@@ -122,6 +120,7 @@ export class SshLink implements Link {
   readonly kind = 'ssh'
   forwarding = true
   #sftp: SFTPWrapper | undefined
+  #sftpOpening: Promise<void> | undefined
   #gone = false
   #sessions = 0
   #queue: (() => void)[] = []
@@ -140,9 +139,15 @@ export class SshLink implements Link {
     return this.#sftp !== undefined
   }
 
-  /** Finds out whether the host has SFTP; a host without is no problem. */
-  async probeSftp(timeoutMs: number): Promise<void> {
+  /** Finds out whether the host has SFTP, beside whatever else goes on; a host without is no problem. */
+  async beginSftp(timeoutMs: number): Promise<void> {
+    this.#sftpOpening ??= this.#openSftp(timeoutMs)
+    return this.#sftpOpening
+  }
+
+  async #openSftp(timeoutMs: number): Promise<void> {
     const opening = new Promise<SFTPWrapper>((resolve, reject) => {
+      this.client.once('close', () => reject(new TransportError('lost', 'The connection is gone.')))
       this.client.sftp((error, sftp) => (error ? reject(error) : resolve(sftp)))
     })
     try {
@@ -267,6 +272,7 @@ export class SshLink implements Link {
   }
 
   async openOwn(path: string, timeoutMs: number): Promise<RandomFile | undefined> {
+    await this.beginSftp(timeoutMs)
     const sftp = this.#sftp
     if (sftp === undefined) {
       if (this.#gone) throw new TransportError('lost', 'The connection is gone.')
