@@ -1,7 +1,7 @@
 import {readFile} from 'node:fs/promises'
 import {Duplex} from 'node:stream'
 import {connect as tlsConnect} from 'node:tls'
-import type {Pool} from 'undici'
+import type {Dispatcher, Pool} from 'undici'
 import type {Unread} from '../core/model/reading.js'
 import {printable} from '../core/text.js'
 import type {HttpAnswer, HttpRequest, HttpTls} from '../ports/http.js'
@@ -59,8 +59,20 @@ async function withTls(socket: Duplex, tls: HttpTls, target: ForwardTarget): Pro
   })
 }
 
+interface Undici {
+  readonly ThinPool: typeof Pool
+  readonly ask: (this: Pool, options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
+}
+
+/** The two parts of undici that are used here: loading the whole package takes four times as long. */
+async function loadUndici(): Promise<Undici> {
+  const parts: readonly string[] = ['undici/lib/dispatcher/pool.js', 'undici/lib/api/api-request.js']
+  const [pool, ask] = await Promise.all(parts.map(async part => import(part) as Promise<{default: unknown}>))
+  return {ThinPool: pool?.default as Undici['ThinPool'], ask: ask?.default as Undici['ask']}
+}
+
 async function openPool(connection: HostConnection, request: HttpRequest): Promise<Pool> {
-  const undici = await import('undici')
+  const {ThinPool} = await loadUndici()
   const {target, tls} = request
   const connect = (_options: unknown, done: (error: Error | null, socket: Duplex | null) => void): void => {
     connection
@@ -71,7 +83,7 @@ async function openPool(connection: HostConnection, request: HttpRequest): Promi
         (error: unknown) => done(error as Error, null),
       )
   }
-  return new undici.Pool('http://host', {
+  return new ThinPool('http://host', {
     connections: SOCKETS_MAX,
     connect: connect as never,
     keepAliveTimeout: 10_000,
@@ -112,7 +124,8 @@ export async function askThroughForward(
   const limit = AbortSignal.timeout(Math.ceil(request.timeoutMs))
   try {
     const pool = await poolFor(connection, request)
-    const {statusCode, headers, body} = await pool.request({
+    const {ask} = await loadUndici()
+    const {statusCode, headers, body} = await ask.call(pool, {
       method: request.method,
       path: request.path,
       headers: {
