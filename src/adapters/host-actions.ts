@@ -196,7 +196,8 @@ class RemoteHost implements HostActions {
 
 function acted(result: ServiceResult): ActResult {
   const note = printable(result.note)
-  return result.ok ? {ok: true, already: false, note} : {ok: false, failure: 'failed', note}
+  if (result.ok) return {ok: true, already: false, note}
+  return {ok: false, failure: result.lost === true ? 'lost' : 'failed', note}
 }
 
 /** Everything the executor may do on one host: deeds by script and service manager, questions as they are given. */

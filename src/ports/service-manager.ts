@@ -16,6 +16,8 @@ export interface ServiceResult {
   readonly ok: boolean
   /** One bounded sentence: what was done, that it was so already, or what went wrong in the manager's words. */
   readonly note: string
+  /** The connection broke or time ran out, and nobody knows whether it was done. */
+  readonly lost?: true
 }
 
 /**

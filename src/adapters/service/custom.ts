@@ -20,7 +20,10 @@ async function runCustom(
   if (program === undefined)
     return {ok: false, code: undefined, note: `The inventory names no ${what} command.`}
   const result = await connection.run({argv: [program, ...args], timeoutMs, maxBytes: 65_536, root: true})
-  if (result.kind === 'failed') return {ok: false, code: undefined, note: printable(result.detail)}
+  if (result.kind === 'failed') {
+    const unknown = result.why === 'lost' || result.why === 'timed-out'
+    return {ok: false, code: undefined, note: printable(result.detail), ...(unknown ? {lost: true} : {})}
+  }
   const said = new TextDecoder().decode(result.stderr.length > 0 ? result.stderr : result.stdout)
   const words = printable(said.trim().replace(/\s*\n\s*/g, '; '), 200)
   const ended = `${program} ended with ${result.code ?? result.signal ?? 'no code'}.`
@@ -30,6 +33,11 @@ async function runCustom(
     note: printable(words === '' ? ended : `${ended} ${words}`),
   }
 }
+
+const withoutCode = ({
+  code: _,
+  ...result
+}: ServiceResult & {readonly code: number | undefined}): ServiceResult => result
 
 /**
  * The operator's own commands. What they do is the operator's promise: that the stop command does not make the server
@@ -52,13 +60,11 @@ export const custom: ServiceManager = {
     const status = await runCustom(connection, unit, 'status', START_TIMEOUT_MS)
     // LSB: 3 is "program is not running"; commands of other manners end with any other code, and are stopped again
     if (status.code === 3) return {ok: true, note: `${unit.unit} is stopped. It was so already.`}
-    const {ok, note} = await runCustom(connection, unit, 'stop', timeoutMs)
-    return {ok, note}
+    return withoutCode(await runCustom(connection, unit, 'stop', timeoutMs))
   },
   start: async (connection, unit) => {
     const status = await runCustom(connection, unit, 'status', START_TIMEOUT_MS)
     if (status.ok) return {ok: true, note: `${unit.unit} is started. It was so already.`}
-    const {ok, note} = await runCustom(connection, unit, 'start', START_TIMEOUT_MS)
-    return {ok, note}
+    return withoutCode(await runCustom(connection, unit, 'start', START_TIMEOUT_MS))
   },
 }

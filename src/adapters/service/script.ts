@@ -51,7 +51,8 @@ export async function serviceScript(
   timeoutMs?: number,
 ): Promise<ServiceResult> {
   const result = await runRootScript(connection, script, args, timeoutMs === undefined ? {} : {timeoutMs})
-  if (result.kind === 'failed') return {ok: false, note: result.note}
+  if (result.kind === 'failed')
+    return {ok: false, note: result.note, ...(result.failure === 'lost' ? {lost: true} : {})}
   const said = printable(
     new TextDecoder()
       .decode(result.stdout)
