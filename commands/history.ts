@@ -29,13 +29,14 @@ export default class History extends BaseCommand<HistoryJson> {
     const {renderHistory, renderPlanHistory, standing} = await import('../src/ui/views/history.js')
     const {journal} = (await openJournal()).deps
     const one = args.id === undefined ? undefined : await historyOf(journal, args.id)
-    const items = one === undefined ? await history(journal) : [one]
+    const {plans: items, skipped} = one === undefined ? await history(journal) : {plans: [one], skipped: []}
     return await this.show(
       {
         result: {
           plans: items.map(item => ({plan: item.plan, standing: standing(item), entries: item.entries})),
         },
         exit: 'ok',
+        warnings: skipped.map(why => `left out: ${why}`),
         screen: theme =>
           one === undefined
             ? renderHistory(items, {theme, width: terminal.width})

@@ -67,12 +67,22 @@ export class JournalFile implements JournalStore {
     return lines.map((line, at) => parseLine(path, line, at + 1))
   }
 
-  async list(): Promise<
-    readonly {readonly id: string; readonly cluster: string; readonly madeAtMs: number}[]
-  > {
+  async list(
+    skipped: (unreadable: QuorateError) => void,
+  ): Promise<readonly {readonly id: string; readonly cluster: string; readonly madeAtMs: number}[]> {
     if (!(await isThere(this.#directory))) return []
-    const names = (await readdir(this.#directory)).filter(name => name.endsWith('.plan.json'))
-    const plans = await Promise.all(names.map(name => this.loadPlan(name.slice(0, -'.plan.json'.length))))
+    const names = (await readdir(this.#directory)).filter(name => name.endsWith('.plan.json')).sort()
+    const plans = await Promise.all(
+      names.map(async name => {
+        try {
+          return await this.loadPlan(name.slice(0, -'.plan.json'.length))
+        } catch (error) {
+          if (!(error instanceof QuorateError)) throw error
+          skipped(error)
+          return undefined
+        }
+      }),
+    )
     return plans
       .filter(plan => plan !== undefined)
       .map(({id, cluster, madeAtMs}) => ({id, cluster, madeAtMs}))

@@ -4,6 +4,8 @@ import t from 'tap'
 import {JournalFile} from '../../src/adapters/journal-file.js'
 import {loadPlanFile, savePlanFile} from '../../src/adapters/plan-file.js'
 import {canonicalJson} from '../../src/core/planning/fingerprint.js'
+import {history, historyOf} from '../../src/engine/use-cases/history.js'
+import {newestPlan} from '../../src/engine/use-cases/verify.js'
 import {planFor} from '../model/rehearsal.js'
 import {scenarios} from '../model/scenes.js'
 
@@ -72,7 +74,30 @@ t.test('a journal keeps its plan, once, and refuses another one of the same id',
   await store.savePlan(plan)
   t.same(readFileSync(join(directory, `${plan.id}.plan.json`)), written)
   t.ok(canonicalJson(await store.loadPlan(plan.id)) === canonicalJson(plan))
-  t.same(await store.list(), [{id: plan.id, cluster: plan.cluster, madeAtMs: plan.madeAtMs}])
+  const none = (error: Error): void => void t.fail(error.message)
+  t.same(await store.list(none), [{id: plan.id, cluster: plan.cluster, madeAtMs: plan.madeAtMs}])
   await t.rejects(store.savePlan({...plan, fingerprint: 'other'}), {code: 'PLAN_UNREADABLE'})
   t.equal(await store.loadPlan('nothing'), undefined)
+})
+
+t.test('a plan or journal that cannot be read hides no other plan, and is named', async t => {
+  const directory = t.testdir()
+  const store = new JournalFile(directory)
+  for (const one of plans) await store.savePlan(one)
+  const [broken, torn] = [plans[1]?.id ?? '', plans[2]?.id ?? '']
+  writeFileSync(join(directory, `${broken}.plan.json`), '{"format": 1')
+  writeFileSync(join(directory, `${torn}.jsonl`), 'no entry\n')
+  const told = await history(store)
+  t.same(
+    told.plans.map(({plan: {id}}) => id).sort(),
+    plans
+      .map(({id}) => id)
+      .filter(id => id !== broken && id !== torn)
+      .sort(),
+  )
+  t.equal(told.skipped.length, 2)
+  t.ok(told.skipped.some(why => why.includes(`${directory}/${broken}.plan.json`)))
+  t.ok(told.skipped.some(why => why.includes(`${directory}/${torn}.jsonl`)))
+  t.equal((await historyOf(store, plan.id)).plan.id, plan.id, 'another plan can be gone on with')
+  await t.rejects(newestPlan(store, undefined), {code: 'PLAN_UNREADABLE'})
 })

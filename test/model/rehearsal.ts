@@ -5,6 +5,7 @@ import {planPeersFix} from '../../src/core/planning/peers-fix.js'
 import type {ApplyDeps} from '../../src/engine/apply.js'
 import {applyPlan} from '../../src/engine/apply.js'
 import {resumePoint, serversUp} from '../../src/engine/resume.js'
+import type {QuorateError} from '../../src/errors.js'
 import {verifyTimes, verifyUntil} from '../../src/engine/verify.js'
 import type {JournalStore} from '../../src/ports/journal-store.js'
 import type {Fault} from './actions.js'
@@ -41,7 +42,9 @@ export class MemoryJournal implements JournalStore {
   entries(id: string): Promise<readonly JournalEntry[]> {
     return Promise.resolve(this.lines.filter(entry => entry.plan === id))
   }
-  list(): Promise<readonly {id: string; cluster: string; madeAtMs: number}[]> {
+  list(
+    _skipped: (unreadable: QuorateError) => void,
+  ): Promise<readonly {id: string; cluster: string; madeAtMs: number}[]> {
     return Promise.resolve([...this.plans.values()])
   }
   lock(id: string): Promise<{release(): Promise<void>} | {heldBy: string}> {

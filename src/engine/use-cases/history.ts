@@ -11,14 +11,26 @@ export interface PlanHistory {
   readonly progress: Progress
 }
 
-/** All plans of this machine, newest first; plans that only take another back are told with that one. */
-export async function history(journal: JournalStore): Promise<readonly PlanHistory[]> {
-  const found: PlanHistory[] = []
-  for (const {id} of await journal.list()) {
-    const one = await load(journal, id)
-    if (one !== undefined && one.plan.of === undefined) found.push(one)
+/**
+ * All plans of this machine, newest first; plans that only take another back are told with that one. A plan or journal
+ * that cannot be read hides no other: it is left out, and `skipped` tells of it.
+ */
+export async function history(
+  journal: JournalStore,
+): Promise<{readonly plans: readonly PlanHistory[]; readonly skipped: readonly string[]}> {
+  const plans: PlanHistory[] = []
+  const skipped: string[] = []
+  const skip = (error: QuorateError): void => void skipped.push(error.message)
+  for (const {id} of await journal.list(skip)) {
+    try {
+      const one = await load(journal, id)
+      if (one !== undefined && one.plan.of === undefined) plans.push(one)
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error
+      skip(error)
+    }
   }
-  return found
+  return {plans, skipped}
 }
 
 /** One plan and its journal. Throws PLAN_UNKNOWN. */

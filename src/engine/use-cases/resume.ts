@@ -13,6 +13,7 @@ import type {PlanSessionOptions} from '../plan-session.js'
 import {backHasWritten, backPrefix, objections, resumePoint, serversUp} from '../resume.js'
 import type {ResumePoint} from '../resume.js'
 import type {Session} from '../session.js'
+import type {JournalStore} from '../../ports/journal-store.js'
 import {locked} from './apply.js'
 
 /** What resuming is given besides the session and the plan's id. */
@@ -91,7 +92,7 @@ interface Known {
 async function takeBack(known: Known, intent: ResumeIntent): Promise<Resumed> {
   const {session, plan, entries} = known
   // Until it has written, an earlier way back is judged again: a leader may have been elected since it was made.
-  const begunBack = backHasWritten(entries) ? await savedBack(session, plan.id) : undefined
+  const begunBack = backHasWritten(entries) ? await savedBack(session.deps.journal, plan.id) : undefined
   const back = begunBack ?? makeBack(known)
   if (typeof back === 'string') return {plan, outcome: {kind: 'nothing-to-do', why: back}}
   const consented = await intent.consent(back)
@@ -103,13 +104,18 @@ async function takeBack(known: Known, intent: ResumeIntent): Promise<Resumed> {
   return {plan: back, outcome: await applyPlan(planSession.applyDeps(intent), back, start)}
 }
 
-/** A plan that was made to take this one back in an earlier run: its steps are in the journal. */
-async function savedBack(session: Session, id: string): Promise<Plan | undefined> {
-  const {journal} = session.deps
-  for (const {id: other} of await journal.list()) {
+/**
+ * A plan that was made to take this one back in an earlier run: its steps are in the journal. A plan that cannot be read
+ * stands in the way only when it may be this one, for a new one would not know what that one has done.
+ */
+async function savedBack(journal: JournalStore, id: string): Promise<Plan | undefined> {
+  let unreadable: QuorateError | undefined
+  const plans = await journal.list(error => (unreadable ??= error))
+  for (const {id: other} of plans) {
     const plan = await journal.loadPlan(other)
     if (plan?.of === id) return plan
   }
+  if (unreadable !== undefined) throw unreadable
   return undefined
 }
 

@@ -14,9 +14,15 @@ export interface Verified {
   readonly verdict: Verdict
 }
 
-/** Which plan a command means that was given no id: the newest, of the cluster if one is named. Throws PLAN_UNKNOWN. */
+/**
+ * Which plan a command means that was given no id: the newest, of the cluster if one is named. Throws PLAN_UNKNOWN, and
+ * PLAN_UNREADABLE where a plan cannot be read, for that one may be the newest.
+ */
 export async function newestPlan(journal: JournalStore, cluster: string | undefined): Promise<string> {
-  for (const {id, cluster: of} of await journal.list()) {
+  const refuse = (error: QuorateError): never => {
+    throw error
+  }
+  for (const {id, cluster: of} of await journal.list(refuse)) {
     if (cluster !== undefined && of !== cluster) continue
     if ((await journal.loadPlan(id))?.of === undefined) return id
   }
