@@ -12,6 +12,9 @@ import {parseStatusLeader} from '../core/codec/consul-api.js'
 /** Acts through a leader may be held by the server for seven seconds (`rpc_hold_timeout`). */
 const ACT_MS = 10_000
 const SMALL_BYTES = 65_536
+/** A server that was just started refuses connections until it has read its store, which takes seconds. */
+const START_MS = 60_000
+const KNOCK_EVERY_MS = 500
 
 /** What the questions about one host are put with. */
 export interface HostQuestionsParts {
@@ -48,6 +51,7 @@ export function makeHostQuestions(parts: HostQuestionsParts): HostQuestions {
     },
     join: async addresses => {
       if (api === undefined) return noApi
+      await untilItListens(api)
       const joined = await Promise.all(
         addresses.map(address => act(api, 'PUT', `/v1/agent/join/${encodeURIComponent(address)}`)),
       )
@@ -98,6 +102,16 @@ function request(
 function wordsOf(answer: HttpAnswer): string {
   if (answer.kind === 'failed') return printable(answer.detail || answer.why)
   return `status ${answer.status}: ${printableBytes(answer.body, 160)}`
+}
+
+/** Waits, for as long as a start may take, until the API answers anything but a refusal. */
+async function untilItListens(api: ConsulApi): Promise<void> {
+  const untilMs = api.clock.nowMs() + START_MS
+  while (api.clock.nowMs() < untilMs) {
+    const leader = await ask(api, '/v1/status/leader', SMALL_BYTES, parseStatusLeader)
+    if (leader.kind === 'read' || leader.why !== 'refused') return
+    await api.clock.sleep(KNOCK_EVERY_MS)
+  }
 }
 
 async function act(api: ConsulApi, method: HttpRequest['method'], path: string): Promise<ActResult> {
