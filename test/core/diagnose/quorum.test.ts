@@ -378,3 +378,20 @@ t.test(
     t.notMatch(diagnosis.remedies.flatMap(({commands}) => commands).join(), /--remove/)
   },
 )
+
+t.test(
+  'a server that was set aside and has joined again degrades nothing; one that runs outside the set does',
+  async t => {
+    const traces = [{kind: 'fenced', plan: 'p1', path: '/var/consul/raft.fenced-p1', text: ''}] as const
+    const fenced = (host: string) => liveConsul(host, {configuration: abc, leader: 'a', facts: {traces}})
+    const peers = ['a', 'b'].map(host => liveConsul(host, {configuration: abc, leader: 'a'}))
+    const back = judge(...peers, fenced('c'))
+    t.equal(back.verdict, 'healthy')
+    t.match(back.findings[0], {code: 'FENCED_SERVER', severity: 'info', summary: /has joined again/})
+    const astray = judge(...peers, liveConsul('c', {configuration: abc, leader: 'a'}), fenced('d'))
+    t.match(
+      astray.findings.find(({code}) => code === 'FENCED_SERVER'),
+      {severity: 'error', summary: /and yet it runs/},
+    )
+  },
+)

@@ -20,13 +20,18 @@ export function fencedServer(facts: ClusterFacts): readonly Finding[] {
     const traces = tracesOf(server, 'fenced')
     const [trace] = traces
     if (trace === undefined) return []
+    // Its old data lie aside: a peer of the present set runs on what it was sent since it joined again.
+    const rejoined = server.running === 'yes' && facts.voters.some(one => one.server === server)
+    const astray = server.running === 'yes' && !rejoined
     return [
       makeFinding({
         code: 'FENCED_SERVER',
-        severity: server.running === 'yes' ? 'error' : 'info',
+        severity: astray ? 'error' : 'info',
         on: server,
-        summary: `${server.host} was set aside by plan ${trace.plan}${server.running === 'yes' ? ', and yet it runs' : ''}.`,
-        explanation: 'Its old data must not start beside the recovered servers. It may join again blank.',
+        summary: `${server.host} was set aside by plan ${trace.plan}${astray ? ', and yet it runs' : rejoined ? ' and has joined again' : ''}.`,
+        explanation: rejoined
+          ? 'Its old data are kept where the plan put them, and nothing reads them. Delete them when they are of no more use.'
+          : 'Its old data must not start beside the recovered servers. It may join again blank.',
         evidence: traces.map(one => evidenceOf(server.server.traces.source, one.path)),
       }),
     ]
