@@ -1,6 +1,8 @@
 import {positionsBelowClash} from '../core/diagnose/histories.js'
 import {discoverHosts} from '../core/discover.js'
 import type {DiscoveredHost} from '../core/discover.js'
+import type {LogEnd} from '../core/model/ids.js'
+import {logIndex, term} from '../core/model/ids.js'
 import type {FleetObservation, ServerObservation, StoreState} from '../core/model/observation.js'
 import {read, valueOf} from '../core/model/reading.js'
 import type {Secrets} from '../ports/secrets.js'
@@ -131,6 +133,15 @@ async function withTerms(
   if (store.kind === 'unread' || host.connection === undefined) return host
   const wanted = termsWanted(store.value, positions)
   if (wanted.length === 0) return host
+  const seen = wanted.flatMap(index => {
+    const known = host.seenTerms?.at(index)
+    return known === undefined ? [] : [{index: logIndex(index), term: term(known)}]
+  })
+  const withMore = (value: StoreState, more: readonly LogEnd[]): ObservedHost => {
+    const terms = [...value.terms, ...more]
+    return {...host, server: {...host.server, store: read({...value, terms}, store.source)}}
+  }
+  if (seen.length === wanted.length) return withMore(store.value, seen)
   const {connection, raftDir, server} = host
   const deadlineMs = deps.clock.nowMs() + COMPARE_MS
   const again = readHostStore(deps, connection, raftDir, {
@@ -139,13 +150,13 @@ async function withTerms(
     byteBudget: LIMITS.storeBytes,
     snapshotIndex: snapshotIndexOf(server),
     termsAt: wanted,
-  })
+    files: valueOf(server.files),
+  }).then(({reading}) => reading)
   const second = valueOf(await beforeDeadline(again, deps.clock, deadlineMs, () => store))
   if (second === undefined || second === store.value) return host
   // Only the terms are taken: the rest of the observation is of the moment of the first reading.
   const bytesRead = store.value.bytesRead + second.bytesRead
-  const value = {...store.value, terms: [...store.value.terms, ...second.terms], bytesRead}
-  return {...host, server: {...server, store: read(value, store.source)}}
+  return withMore({...store.value, bytesRead}, second.terms)
 }
 
 function positionsOf(server: ServerObservation): readonly number[] {

@@ -44,19 +44,19 @@ const SMALL_BYTES = 1024 * 1024
 const MEMBERS_BYTES = 16 * 1024 * 1024
 
 /**
- * What a server says of itself and of the cluster. The leader is asked for first: without one, Consul from 0.7 on holds
- * the caller of everything that goes through a leader for seven seconds (`rpc_hold_timeout`), so those questions are
- * not put then. Each view is the server's own (`stale`), never the leader's.
+ * What a server says of itself and of the cluster. What never waits is asked first, all at once: without a leader,
+ * Consul from 0.7 on holds the caller of everything that goes through a leader for seven seconds (`rpc_hold_timeout`),
+ * so those questions are not put then. Each view is the server's own (`stale`), never the leader's.
  */
 export async function askConsul(api: ConsulApi, version: string | undefined): Promise<ApiObservation> {
-  const leader = await ask(api, '/v1/status/leader', SMALL_BYTES, parseStatusLeader)
-  if (leader.kind === 'unread' && isSilent(leader.why))
-    return unreadApi(api.host, {why: leader.why, detail: leader.detail ?? ''})
-  const [statusPeers, httpSelf, members] = await Promise.all([
+  const [leader, statusPeers, httpSelf, members] = await Promise.all([
+    ask(api, '/v1/status/leader', SMALL_BYTES, parseStatusLeader),
     ask(api, '/v1/status/peers', SMALL_BYTES, parseStatusPeers),
     ask(api, '/v1/agent/self', SMALL_BYTES, parseAgentSelf),
     ask(api, '/v1/agent/members', MEMBERS_BYTES, parseMembers),
   ])
+  if (leader.kind === 'unread' && isSilent(leader.why))
+    return unreadApi(api.host, {why: leader.why, detail: leader.detail ?? ''})
   const runs = valueOf(httpSelf)?.version ?? version
   const older = consulHas('rpc-8400', runs) === true && valueOf(httpSelf)?.raft === undefined
   const rpc = older ? await askAgentRpc(api) : undefined
@@ -169,7 +169,7 @@ function rpcMembers(api: ConsulApi, members: readonly Member[]): Reading<readonl
   return read(members, {host: api.host, via: 'rpc', what: 'members-lan'})
 }
 
-/** Nobody answers: putting the other questions would only wait as long again. */
+/** Nobody answers: one reason for all questions, and no more of them. */
 function isSilent(why: Unread): boolean {
   return why === 'refused' || why === 'timed-out' || why === 'no-route' || why === 'unsupported'
 }

@@ -1,6 +1,6 @@
 import type {StoreEntry} from '../core/store/requests.js'
 import {printable} from '../core/text.js'
-import type {HostConnection} from '../ports/transport.js'
+import type {HostConnection, RandomFile} from '../ports/transport.js'
 import {TransportError} from '../ports/transport.js'
 import type {StoreFiles} from './drive-store.js'
 
@@ -28,10 +28,17 @@ list "$@" </dev/null
 export function hostStoreFiles(
   connection: HostConnection,
   raftDir: string,
-  options: {readonly root: boolean; readonly timeoutMs: number},
+  options: {
+    readonly root: boolean
+    readonly timeoutMs: number
+    /** Paths of files that are known to be regular ones. */
+    readonly regular?: readonly string[]
+  },
 ): StoreFiles {
+  const open = async (path: string): Promise<RandomFile> =>
+    connection.openFile(path, {...options, regular: options.regular?.includes(path) ?? false})
   return {
-    open: file => connection.openFile(`${raftDir}/${file}`, options),
+    open: file => open(`${raftDir}/${file}`),
     list: directory => list(connection, directory === '' ? raftDir : `${raftDir}/${directory}`, options),
   }
 }

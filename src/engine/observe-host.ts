@@ -1,7 +1,7 @@
 import {parseProbeFrames} from '../core/codec/probe-frames.js'
 import {readProbe} from '../core/codec/probe.js'
 import type {ProbeResult} from '../core/codec/probe.js'
-import type {ServerObservation, StoreState} from '../core/model/observation.js'
+import type {RaftFiles, ServerObservation, StoreState} from '../core/model/observation.js'
 import type {Reading} from '../core/model/reading.js'
 import {mapReading, read, unread, valueOf} from '../core/model/reading.js'
 import {unreadApi, unreadServer} from '../core/model/unread-server.js'
@@ -9,6 +9,7 @@ import type {Reason} from '../core/model/unread-server.js'
 import {readStore} from '../core/store/read-store.js'
 import type {StoreResult} from '../core/store/requests.js'
 import {readSnapshots} from '../core/store/snapshots.js'
+import {TermRuns} from '../core/store/term-runs.js'
 import {printableBytes} from '../core/text.js'
 import type {Clock} from '../ports/clock.js'
 import type {HttpClient} from '../ports/http.js'
@@ -50,6 +51,8 @@ export interface ObservedHost {
   readonly connection: HostConnection | undefined
   readonly raftDir: string | undefined
   readonly api: ConsulApi | undefined
+  /** Terms that came along when its store was read. */
+  readonly seenTerms: TermRuns | undefined
 }
 
 const PROBE_BYTES_MAX = 4 * 1024 * 1024
@@ -93,6 +96,7 @@ class HostObserver {
       connection: undefined,
       raftDir: undefined,
       api: undefined,
+      seenTerms: undefined,
     }
   }
 
@@ -118,7 +122,10 @@ class HostObserver {
     })
     const deep = this.limits.deep ? this.checkSnapshots(connection, probe) : undefined
     await Promise.all([this.store(connection, probe), this.api(probe), deep])
-    return this.known
+    // Only by now is it known whether the host serves files and forwards streams
+    return this.put({
+      server: {...this.known.server, reached: read(connection.access, {host, via: 'transport', what})},
+    })
   }
 
   private put(part: Partial<ObservedHost>): ObservedHost {
@@ -179,15 +186,16 @@ class HostObserver {
 
   private async store(connection: HostConnection, probe: ProbeResult): Promise<void> {
     const {host} = connection
-    const reading = await readHostStore(this.deps, connection, probe.raftDir, {
+    const {reading, seen} = await readHostStore(this.deps, connection, probe.raftDir, {
       host,
       deadlineMs: this.deadlineMs,
       byteBudget: this.limits.storeBytes,
       snapshotIndex: snapshotIndexOf(this.known.server),
       termsAt: [],
       thorough: valueOf(probe.facts.processes)?.length === 0,
+      files: valueOf(probe.facts.files),
     })
-    this.put({server: {...this.known.server, store: reading}})
+    this.put({server: {...this.known.server, store: reading}, seenTerms: seen})
   }
 
   /** Reads every snapshot whole; what the probe knows of them stays where that fails. */
@@ -272,20 +280,36 @@ export async function readHostStore(
     readonly termsAt: readonly number[]
     /** Search on for the peer set where the first bytes did not hold it: of a stopped server nobody else tells it. */
     readonly thorough?: boolean
+    /** What the probe told of the files. */
+    readonly files: RaftFiles | undefined
   },
-): Promise<Reading<StoreState>> {
+): Promise<{readonly reading: Reading<StoreState>; readonly seen: TermRuns}> {
+  let seen = new TermRuns()
   const source = {host: options.host, via: 'store', what: raftDir ?? 'log store'} as const
-  if (raftDir === undefined) return unread('not-asked', source, 'No data directory was found on this host.')
+  if (raftDir === undefined)
+    return {reading: unread('not-asked', source, 'No data directory was found on this host.'), seen}
   const {byteBudget, snapshotIndex, termsAt} = options
   const timeoutMs = Math.max(1, options.deadlineMs - deps.clock.nowMs())
-  const files = hostStoreFiles(connection, raftDir, {root: connection.access.root !== 'none', timeoutMs})
+  const regular = options.files?.store?.kind === 'file' ? [options.files.store.path] : []
+  const files = hostStoreFiles(connection, raftDir, {
+    root: connection.access.root !== 'none',
+    timeoutMs,
+    regular,
+  })
   const limits = {clock: deps.clock, deadlineMs: options.deadlineMs}
   const readWithin = async (budget: number) =>
-    driveStore(attempt => readStore({byteBudget: budget, snapshotIndex, termsAt}, attempt), files, limits)
+    driveStore(
+      attempt => {
+        seen = new TermRuns()
+        return readStore({byteBudget: budget, snapshotIndex, termsAt, seen}, attempt)
+      },
+      files,
+      limits,
+    )
   let driven = await readWithin(byteBudget)
   if (options.thorough === true && lacksPeerSet(driven.result)) driven = await readWithin(SEARCH_BYTES)
   const {result} = driven
-  if (result.kind === 'unread') return unread(result.why, source, result.detail)
+  if (result.kind === 'unread') return {reading: unread(result.why, source, result.detail), seen}
   const path = result.value.path.startsWith('/') ? result.value.path : `${raftDir}/${result.value.path}`
-  return read({...result.value, path, bytesRead: driven.bytesRead}, {...source, what: path})
+  return {reading: read({...result.value, path, bytesRead: driven.bytesRead}, {...source, what: path}), seen}
 }

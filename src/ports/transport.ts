@@ -61,7 +61,15 @@ export interface HostConnection {
   readonly access: Access
   run(command: RemoteCommand): Promise<CommandResult>
   /** Opens a file for positioned reads, through root where `root` is set (raft.db is 0600 of the service's user). */
-  openFile(path: string, options: {readonly root: boolean; readonly timeoutMs: number}): Promise<RandomFile>
+  openFile(
+    path: string,
+    options: {
+      readonly root: boolean
+      readonly timeoutMs: number
+      /** Set where the path was just seen to be a regular file, which saves looking before the open. */
+      readonly regular?: boolean
+    },
+  ): Promise<RandomFile>
   forward(target: ForwardTarget, timeoutMs: number): Promise<ByteStream>
   close(): Promise<void>
 }
@@ -84,9 +92,7 @@ export interface HostTarget {
 
 /** Opens a connection. Resolves to a reason, never throws for what the world does. */
 export interface Connector {
-  connect(
-    target: HostTarget,
-  ): Promise<
+  connect(target: HostTarget): Promise<
     | {readonly kind: 'connected'; readonly connection: HostConnection}
     | {
         readonly kind: 'unread'

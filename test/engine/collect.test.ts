@@ -139,7 +139,7 @@ t.test('a server that had a leader is asked for its stale configuration', async 
   t.equal(valueOf(server?.api.raftConfiguration ?? missing())?.servers.length, 3)
 })
 
-t.test('a hanging API costs one question and leaves everything else read', async t => {
+t.test('a hanging API costs the time of one question and leaves everything else read', async t => {
   const dataDir = join(t.testdir(), 'data')
   cpSync(join(SAMPLES, 'consul-0.7.5-cluster/s1'), dataDir, {recursive: true})
   const {http, asked} = await api(t, undefined, {'/v1/status/leader': 'hang'})
@@ -149,7 +149,8 @@ t.test('a hanging API costs one question and leaves everything else read', async
   t.ok(Date.now() - started < 5000)
   t.match(server?.api.leader, {kind: 'unread', why: 'timed-out'})
   t.match(server?.api.self, {kind: 'unread', why: 'timed-out'})
-  t.equal(asked.length, 1)
+  const unhurried = ['/v1/agent/members', '/v1/agent/self', '/v1/status/leader', '/v1/status/peers']
+  t.strictSame(asked.map(({path}) => path).sort(), unhurried, 'and nothing that could be held is asked')
   t.equal(server?.store.kind, 'read')
 })
 
@@ -236,6 +237,31 @@ t.test('each store is read at the ends of the others', async t => {
     for (const index of covered) t.ok(store.terms.some(end => end.index === index))
     t.ok(store.terms.some(end => end.index === store.firstIndex))
   }
+})
+
+t.test('terms that came along with the first look are not read again', async t => {
+  const dir = t.testdir()
+  const opened: string[] = []
+  const deps = depsFor(t)
+  const reach = deps.connections.reach.bind(deps.connections)
+  deps.connections.reach = async target => {
+    const reached = await reach(target)
+    if (reached.kind === 'unread') return reached
+    const {connection} = reached
+    const openFile = connection.openFile.bind(connection)
+    connection.openFile = async (path, options) => {
+      if (path.endsWith('raft.db')) opened.push(target.host)
+      return openFile(path, options)
+    }
+    return reached
+  }
+  const members = ['s1', 's2', 's3'].map(name => {
+    const dataDir = join(dir, name)
+    cpSync(join(SAMPLES, 'consul-0.7.5-leave-one', name), dataDir, {recursive: true})
+    return member(name, {dataDir})
+  })
+  await collect(deps, fleetOf(...members))
+  t.strictSame(opened.sort(), ['s1', 's2', 's3'])
 })
 
 t.test('a token that is not where the operator said ends the command before any host is asked', async t => {

@@ -56,7 +56,7 @@ export class HostLinkConnection implements HostConnection {
 
   async openFile(
     path: string,
-    options: {readonly root: boolean; readonly timeoutMs: number},
+    options: {readonly root: boolean; readonly timeoutMs: number; readonly regular?: boolean},
   ): Promise<RandomFile> {
     if (options.root && this.root.kind === 'none') {
       throw new TransportError('denied', 'There is no way to root on this host.')
@@ -65,7 +65,7 @@ export class HostLinkConnection implements HostConnection {
       this.#rootReader ??= new ShReader(this.link, this.root)
       return this.#rootReader.open(path, options.timeoutMs)
     }
-    const own = await this.link.openOwn(path, options.timeoutMs)
+    const own = await this.link.openOwn(path, options.timeoutMs, options.regular ?? false)
     if (own !== undefined) return own
     this.#ownReader ??= new ShReader(this.link, undefined)
     return this.#ownReader.open(path, options.timeoutMs)

@@ -24,7 +24,7 @@ export interface Link {
   spawn(argv: readonly string[]): Promise<Channel>
   forward(target: ForwardTarget, timeoutMs: number): Promise<Duplex>
   /** Opens a file with the rights of the logged-in user, or undefined where the link has no such service. */
-  openOwn(path: string, timeoutMs: number): Promise<RandomFile | undefined>
+  openOwn(path: string, timeoutMs: number, regular: boolean): Promise<RandomFile | undefined>
   /** Whether `openOwn` works; by SFTP over ssh, always on this machine. */
   readonly sftp: boolean
   /** False once the host has refused to forward. */

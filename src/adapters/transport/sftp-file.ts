@@ -9,9 +9,9 @@ import {withinMs} from './host-connection.js'
 export async function openSftpFile(
   sftp: SFTPWrapper,
   path: string,
-  timeoutMs: number,
-  gone: () => boolean,
+  options: {readonly timeoutMs: number; readonly regular: boolean; readonly gone: () => boolean},
 ): Promise<RandomFile> {
+  const {timeoutMs, gone} = options
   const name = printable(path)
   const limited = async <T>(ask: () => Promise<T>): Promise<T> => {
     // A request over a connection that is gone is never answered
@@ -22,17 +22,31 @@ export async function openSftpFile(
       throw sftpFailure(error, name, gone())
     }
   }
-  // A fifo or a device could block the open or never end; stat comes first
-  const kind = await limited(async () => call<Stats>(sftp, done => sftp.stat(path, done)))
-  if (!kind.isFile()) throw new TransportError('unsupported', `${name}: not a regular file`)
-  const handle = await limited(async () => call<Buffer>(sftp, done => sftp.open(path, 'r', done)))
-  const {size} = await limited(async () => call<Stats>(sftp, done => sftp.fstat(handle, done)))
+  const look = async (): Promise<Stats> => call<Stats>(sftp, done => sftp.stat(path, done))
+  const open = async (): Promise<Buffer> => call<Buffer>(sftp, done => sftp.open(path, 'r', done))
+  const close = async (handle: Buffer): Promise<void> =>
+    limited(async () => call<void>(sftp, done => sftp.close(handle, error => done(error, undefined))))
+  // A fifo or a device could block the open or never end: stat comes first, unless somebody has just looked
+  const before = options.regular ? undefined : await limited(look)
+  if (before?.isFile() === false) throw new TransportError('unsupported', `${name}: not a regular file`)
+  const opening = limited(open)
+  // The size is asked behind the open in the same breath; the host answers in order
+  const sizing = limited(look)
+  const [handle, size] = await Promise.all([opening, sizing]).then(
+    ([opened, stats]) => {
+      if (stats.isFile()) return [opened, stats.size] as const
+      void close(opened).catch(() => undefined)
+      throw new TransportError('unsupported', `${name}: not a regular file`)
+    },
+    async (error: unknown) => {
+      await opening.then(close).catch(() => undefined)
+      throw error
+    },
+  )
   return {
     sizeBytes: size,
     read: async (offset, length) => limited(async () => readAll(sftp, handle, offset, length)),
-    close: async () => {
-      await limited(async () => call<void>(sftp, done => sftp.close(handle, error => done(error, undefined))))
-    },
+    close: async () => close(handle),
   }
 }
 

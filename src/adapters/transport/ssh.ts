@@ -271,14 +271,14 @@ export class SshLink implements Link {
     return this.#failure(error, name)
   }
 
-  async openOwn(path: string, timeoutMs: number): Promise<RandomFile | undefined> {
+  async openOwn(path: string, timeoutMs: number, regular: boolean): Promise<RandomFile | undefined> {
     await this.beginSftp(timeoutMs)
     const sftp = this.#sftp
     if (sftp === undefined) {
       if (this.#gone) throw new TransportError('lost', 'The connection is gone.')
       return undefined
     }
-    return openSftpFile(sftp, path, timeoutMs, () => this.#gone)
+    return openSftpFile(sftp, path, {timeoutMs, regular, gone: () => this.#gone})
   }
 
   async close(): Promise<void> {

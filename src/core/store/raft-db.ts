@@ -11,6 +11,7 @@ import type {EntryHead} from './log-entry.js'
 import {LogTree, readHeads} from './log-tree.js'
 import {corrupt} from './requests.js'
 import type {StoreIo, StoreReader} from './requests.js'
+import type {TermRuns} from './term-runs.js'
 
 /** What to read of a store, and how much it may cost. */
 export interface ReadStoreOptions {
@@ -22,6 +23,8 @@ export interface ReadStoreOptions {
   readonly tailByteBudget: number
   /** Indexes whose terms are wanted, to compare histories between servers. */
   readonly termsAt: readonly number[]
+  /** Told the term of every entry whose head is read, wanted or not. */
+  readonly seen?: TermRuns
 }
 
 const CONFIGURATION_BYTES = 1024 * 1024
@@ -122,6 +125,7 @@ function* searchConfigurations(bolt: BoltFile, log: LogTree, options: ReadStoreO
       .filter(slot => slot.index > options.snapshotIndex)
     const room = affordableHeads(slots, left())
     const heads = yield* readHeads(bolt, room)
+    room.forEach(({index}, i) => options.seen?.add(index, heads[i]?.term ?? 0))
     const found = room.filter((_, i) => heads[i] !== undefined && setsPeers(heads[i]))
     for (const slot of found) entries.unshift(yield* readConfiguration(bolt, slot))
     for (const slot of room) {

@@ -401,6 +401,15 @@ t.test('files are read by position over SFTP', async t => {
   )
   t.equal((await file.read(bytes.length + 5, 10)).length, 0)
   await file.close()
+  const known = await connection.openFile(path, {root: true, timeoutMs: 5000, regular: true})
+  t.equal(known.sizeBytes, bytes.length)
+  t.ok(bytes.subarray(7, 99).equals(Buffer.from(await known.read(7, 92))), 'also where nobody looks before')
+  await known.close()
+  for (const [odd, why] of [
+    [join(keys, 'none'), 'absent'],
+    ['/dev/zero', 'unsupported'],
+  ] as const)
+    t.match(await whyOf(connection.openFile(odd, {root: true, timeoutMs: 5000, regular: true})), why)
   t.match(await whyOf(connection.openFile(join(keys, 'none'), {root: true, timeoutMs: 5000})), 'absent')
   t.match(await whyOf(connection.openFile('/dev/zero', {root: true, timeoutMs: 5000})), 'unsupported')
   await connection.close()
