@@ -107,10 +107,7 @@ export async function perform(
       return done(`log ends at ${log.value.end.index} @ ${log.value.end.term}, as planned`)
     }
     case 'fence':
-      return await checked(
-        await actions.fence(action.from, action.to),
-        async () => await gone(actions, action.from),
-      )
+      return await fence(actions, action)
     case 'copy':
       return await actions.copy(action.paths, action.to, action.needBytes)
     case 'write-file':
@@ -138,6 +135,51 @@ export async function perform(
     default:
       return assertNever(action)
   }
+}
+
+/** How many new directories of one server are kept beside its fenced one: one for each reboot that brought one. */
+const BLANKS_MAX = 9
+
+/**
+ * Renames the raft directory, or back. Where both names are taken, the host has rebooted since it was fenced: its hold
+ * was forgotten and the server began anew. What it began is set aside under a name of its own when there is no log in
+ * it, and stands in the way when there is one, for somebody may have been told that it was written.
+ */
+async function fence(actions: HostActions, {from, to}: Extract<Action, {do: 'fence'}>): Promise<StepResult> {
+  const [there, taken] = await Promise.all([actions.exists(from), actions.exists(to)])
+  if (!there.ok) return there
+  if (!taken.ok) return taken
+  const aside = there.value && taken.value ? await setBlankAside(actions, from, to) : undefined
+  if (aside?.ok === false) return aside
+  const renamed =
+    aside !== undefined && from === actions.host.raftDir
+      ? done('was fenced before', true)
+      : await actions.fence(from, to)
+  if (!renamed.ok) return renamed
+  const note = aside === undefined ? renamed.note : `${renamed.note}; ${aside.note}`
+  return (await gone(actions, from)) ?? {...renamed, note}
+}
+
+async function setBlankAside(actions: HostActions, from: string, to: string): Promise<StepResult> {
+  const {raftDir} = actions.host
+  const fenced = from === raftDir ? to : from
+  const log = await actions.readLog()
+  if (!log.ok) return log
+  const {index, term} = log.value.end
+  if (index > 0)
+    return failed(
+      `${raftDir} was begun anew after ${fenced} was fenced and holds a log up to ${index} @ ${term}: ` +
+        'see what is in it, and move it away by hand if it may be lost',
+    )
+  for (let n = 1; n <= BLANKS_MAX; n++) {
+    const name = `${raftDir}.blank-${fenced.slice(raftDir.length + '.fenced-'.length)}${n === 1 ? '' : `-${n}`}`
+    const used = await actions.exists(name)
+    if (!used.ok) return used
+    if (used.value) continue
+    const moved = await actions.fence(raftDir, name)
+    return moved.ok ? done(`a new, empty directory was moved to ${name}`) : moved
+  }
+  return failed(`${raftDir} was begun anew too often; move it and those named ${raftDir}.blank-… away`)
 }
 
 async function proveStopped(actions: HostActions): Promise<StepResult> {

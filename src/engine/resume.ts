@@ -6,6 +6,7 @@ import {replay} from '../core/model/journal.js'
 import type {FleetObservation} from '../core/model/observation.js'
 import type {Action, Plan, Step} from '../core/model/plan.js'
 import {valueOf} from '../core/model/reading.js'
+import {begunAnew} from '../core/planning/back.js'
 import {driftOfDead} from '../core/planning/fingerprint.js'
 import {expectationOf} from '../core/verifying/expectation.js'
 import {writing} from './apply.js'
@@ -37,6 +38,7 @@ const standing: ReadonlySet<Action['do']> = new Set([
   'stop-service',
   'prove-stopped',
   'reread-log',
+  'fence',
   'write-file',
   'read-back',
   'release-service',
@@ -44,7 +46,7 @@ const standing: ReadonlySet<Action['do']> = new Set([
 
 /**
  * Where to go on with a plan. Until the first server is started, whatever must stand is done again, journal or not;
- * the log of a fenced directory cannot be read again and need not be. Once a server was started, only what was not
+ * the log of a fenced directory cannot be read again and need not be, but a reboot may have put a new one in its place. Once a server was started, only what was not
  * done remains: a recovery file must not be written a second time beside a running leader. `up` names the servers
  * that run on the plan's peer set without our start; see `serversUp`.
  */
@@ -139,7 +141,8 @@ export function objections(plan: Plan, fleet: FleetObservation): readonly string
       `The log of ${host.host} ends at ${end.index} @ ${end.term}; it was ${host.end.index} @ ${host.end.term}.`,
     ]
   })
-  return [...driftOfDead(plan, fleet), ...grown]
+  const anew = fleet.servers.flatMap(server => begunAnew(plan, server) ?? [])
+  return [...driftOfDead(plan, fleet), ...grown, ...anew]
 }
 
 /** Whether a plan that takes this one back has begun to write; until then it may be given up, or made anew. */

@@ -9,6 +9,7 @@ import type {Rehearsal} from '../model/rehearsal.js'
 import {dies, scenarios} from '../model/scenes.js'
 import type {Scenario} from '../model/scenes.js'
 import {raftOf} from '../model/server.js'
+import {Killed} from '../model/world.js'
 import type {World} from '../model/world.js'
 
 /** A power cut: what lives in /run is gone, and every server that is enabled at boot is started. */
@@ -36,7 +37,8 @@ const grown = (world: World, plan: Plan): boolean =>
   )
 
 const rebooted = scenarios.filter(
-  ({method, title}) => method === 'recovery-file' && /^[35] servers/.test(title),
+  ({method, title}) =>
+    method === 'best-log-alone' || (method === 'recovery-file' && /^[35] servers/.test(title)),
 )
 
 for (const scenario of rebooted) {
@@ -87,7 +89,7 @@ for (const scenario of rebooted) {
   )
 }
 
-for (const scenario of rebooted)
+for (const scenario of rebooted.filter(({method}) => method === 'recovery-file'))
   void t.test(
     `${scenario.title}: killed anywhere, all hosts rebooted: it goes on to the end, or says why not and touches nothing`,
     async t => {
@@ -176,6 +178,53 @@ void t.test(
     t.ok(world.put('later', 'y'), 'the cluster goes on')
     for (const name of scenario.kept)
       t.equal(world.allContents(name).get('acknowledged')?.value, 'x', `${name} kept the write`)
+    return undefined
+  },
+)
+
+void t.test(
+  'S5: a fenced server that began a log of its own is not moved aside, only an empty one is',
+  async t => {
+    const scenario = scenarios.find(({method}) => method === 'best-log-alone')
+    if (scenario === undefined) return t.fail('no scenario')
+    const fenced = async (): Promise<{rehearsal: Rehearsal; plan: Plan}> => {
+      const rehearsal: Rehearsal = {world: scenario.make(), journal: new MemoryJournal(), events: []}
+      const plan = planFor(rehearsal.world, {declaredDead: scenario.dead})
+      const moment = (place: string): undefined => {
+        if (!place.startsWith('after record done 8.')) return undefined
+        rehearsal.world.killed = true
+        throw new Killed()
+      }
+      await dies(run(plan, {...rehearsal, moment}))
+      rehearsal.world.killed = false
+      reboot(rehearsal.world, scenario)
+      return {rehearsal, plan}
+    }
+    const entry = {index: 1, term: 1, kind: 'put', key: 'new', value: 'x'} as const
+    const begin = ({world}: Rehearsal): void =>
+      world.host('b').disk.set(paths.store, {kind: 'store', entries: [entry], currentTerm: 1})
+    const one = await fenced()
+    const empty = backOf(one.plan, one.rehearsal)
+    begin(one.rehearsal)
+    t.match(backOf(one.plan, one.rehearsal), {
+      kind: 'refused',
+      why: /^b was fenced and has since begun a log/,
+    })
+    t.match(objections(one.plan, observe(one.rehearsal.world)), [/^b was fenced and has since begun a log/])
+    if (empty.kind !== 'plan') return t.fail(JSON.stringify(empty))
+    const outcome = await run(empty.plan, one.rehearsal, backPrefix)
+    t.match(outcome, {kind: 'stopped', why: /b: .* was begun anew after .* holds a log up to 1 @ 1/})
+    const {disk} = one.rehearsal.world.host('b')
+    t.equal(endOf(raftOf(one.rehearsal.world.host('b'))).index, 1, 'what it began is where it was')
+    t.ok(disk.exists(`${paths.raft}.fenced-${one.plan.id}`))
+
+    const two = await fenced()
+    const back = backOf(two.plan, two.rehearsal)
+    if (back.kind !== 'plan') return t.fail(JSON.stringify(back))
+    t.match(await run(back.plan, two.rehearsal, backPrefix), {kind: 'finished', outcome: 'taken-back'})
+    const kept = two.rehearsal.world.host('b').disk
+    t.ok(kept.exists(`${paths.raft}.blank-${two.plan.id}`), 'the empty directory is kept')
+    t.notOk(kept.exists(`${paths.raft}.fenced-${two.plan.id}`))
     return undefined
   },
 )

@@ -1,6 +1,6 @@
 import {parsePeersJson} from '../../src/core/codec/peers-json.js'
 import {logIndex, serverAddress, serverId, term} from '../../src/core/model/ids.js'
-import type {AgentSelf, FleetObservation, ServerObservation} from '../../src/core/model/observation.js'
+import type {AgentSelf, FleetObservation, ServerObservation, Trace} from '../../src/core/model/observation.js'
 import type {ServerFacts} from '../helpers/fleet.js'
 import {
   configOf,
@@ -101,8 +101,21 @@ function fileFacts(host: ModelHost): ServerFacts {
         })
       : absent,
     journal: {lines: 0, fromMs: undefined, toMs: undefined, matches: []},
-    traces: host.held ? [{kind: 'hold', plan: 'p', path: '/run', text: ''}] : [],
+    traces: tracesOf(host),
   }
+}
+
+function tracesOf({held, disk}: ModelHost): readonly Trace[] {
+  const fenced = new Set(
+    disk.below(paths.data).flatMap(path => /^.*\/raft\.fenced-[^/]+/.exec(path)?.[0] ?? []),
+  )
+  return [
+    ...[...fenced].map(path => ({
+      ...{kind: 'fenced' as const, path, text: ''},
+      plan: path.slice(path.lastIndexOf('-') + 1),
+    })),
+    ...(held ? [{kind: 'hold' as const, plan: 'p', path: '/run', text: ''}] : []),
+  ]
 }
 
 function snapshotFacts(snapshot: NonNullable<ReturnType<typeof raftOf>['snapshot']>) {

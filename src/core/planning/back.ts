@@ -1,6 +1,7 @@
 import type {JournalEntry} from '../model/journal.js'
 import {compareLogEnds} from '../model/ids.js'
-import type {FleetObservation} from '../model/observation.js'
+import {believedState} from '../model/disk-state.js'
+import type {FleetObservation, ServerObservation} from '../model/observation.js'
 import type {Action, Phase, Plan, PlanHost, PlanResult, Step} from '../model/plan.js'
 import {isAbsent, valueOf} from '../model/reading.js'
 import {assemble} from './assemble.js'
@@ -64,6 +65,8 @@ export function planBack(
   }
   const committed = committedSince(plan, situation, hosts, begun)
   if (committed !== undefined) return committed
+  const anew = fleet.servers.flatMap(server => begunAnew(plan, server) ?? [])[0]
+  if (anew !== undefined) return refuse('BACK_IMPOSSIBLE', anew, ['quorate doctor'])
   const foreign = hosts.find(one => fileState(plan, one) === 'foreign')
   if (foreign !== undefined)
     return refuse('BACK_IMPOSSIBLE', `peers.json on ${foreign.host.host} is not the one this plan wrote.`, [
@@ -139,6 +142,20 @@ function wroteFile(plan: Plan, {host}: Back, begun: Begun): boolean {
   return begun.steps.some(
     step => step.host === host.host && step.action.do === 'write-file' && step.action.path === path,
   )
+}
+
+/**
+ * What stands against going on, or back, over a fenced server that came up by itself: a log of its own that it has begun
+ * since, for what is in it may have been acknowledged. An empty one is no matter. Undefined when there is none.
+ */
+export function begunAnew(plan: Plan, server: ServerObservation): string | undefined {
+  const host = plan.hosts.find(one => one.host === server.host && one.role === 'set-aside')
+  const {end} = believedState(server)
+  if (host === undefined || end === undefined || end.index === 0) return undefined
+  const path = fencedDir(host, plan.id)
+  if (valueOf(server.traces)?.some(trace => trace.kind === 'fenced' && trace.path === path) !== true)
+    return undefined
+  return `${host.host} was fenced and has since begun a log of its own, up to ${end.index} @ ${end.term}, in ${host.raftDir}.`
 }
 
 function tooLate(plan: Plan, why: string): Refusal {
