@@ -9,6 +9,7 @@ const MAGIC = 0xed0cdaed
 const VERSION = 2
 const META_BYTES = 80 // page header and meta
 const HEAD_BYTES = 16384 // both metas for pages of 4 and 8 KiB, and the first pages behind them
+const SMALL_FILE_BYTES = 128 * 1024 // a file that is read whole at once: cheaper than one round trip for each level
 const PAGES_CACHED = 64
 const PAGE_SIZES = [4096, 1024, 2048, 8192, 16384, 32768, 65536]
 
@@ -117,6 +118,8 @@ export class BoltFile {
     if (tableBytes(header) > whole.length)
       throw corrupt(`Page ${id} of ${this.file} has a table beyond its end.`)
     whole.add(0, bytes)
+    if (whole.offset + whole.length <= this.head.length)
+      whole.add(0, this.head.subarray(whole.offset, whole.offset + whole.length))
     return {header, bytes: whole}
   }
 
@@ -143,6 +146,13 @@ function* readMetas(io: StoreIo, file: string, head: Uint8Array): StoreReader<Me
   return [first, undefined]
 }
 
+function join(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const all = new Uint8Array(head.length + tail.length)
+  all.set(head)
+  all.set(tail, head.length)
+  return all
+}
+
 /** Opens a BoltDB file: reads both metas and chooses the better. */
 export function* openBolt(io: StoreIo, file: string): StoreReader<BoltFile> {
   const {sizeBytes, head} = yield* io.sizeAndHead(file, HEAD_BYTES)
@@ -151,7 +161,9 @@ export function* openBolt(io: StoreIo, file: string): StoreReader<BoltFile> {
   const meta = bestMeta(metas)
   if (meta === undefined) throw corrupt(`${file} has no valid meta page.`)
   if (sizeBytes < 2 * meta.pageSize) throw corrupt(`${file} is too small: it ends before its second page.`)
-  return new BoltFile(io, file, sizeBytes, meta, metas, head)
+  const rest = sizeBytes <= SMALL_FILE_BYTES ? sizeBytes - head.length : 0
+  const all = rest > 0 ? join(head, yield* io.upTo(file, head.length, rest)) : head
+  return new BoltFile(io, file, sizeBytes, meta, metas, all)
 }
 
 /**

@@ -38,6 +38,8 @@ export function* openRaftDb(bolt: BoltFile): StoreReader<{readonly conf: Bucket;
   const logs = yield* openBucket(bolt, 'logs')
   if (conf === undefined || logs === undefined)
     throw corrupt(`${bolt.file} lacks its bucket ${logs === undefined ? 'logs' : 'conf'}.`)
+  // Both roots in one batch; who reads them next finds them read
+  yield* bolt.pages([conf, logs].flatMap(bucket => (bucket.kind === 'tree' ? [bucket.root] : [])))
   return {conf, log: new LogTree(bolt, logs)}
 }
 

@@ -167,6 +167,13 @@ t.test(
   },
 )
 
+t.test('a small store is read in four rounds, whatever its tree looks like', async t => {
+  const cost = freshCost()
+  const source = sample('consul-0.7.5-cluster', 's1', 'raft')
+  t.equal(runReader(readStore(), source, cost).kind, 'read')
+  t.equal(cost.rounds, 4, 'which store, its head, the rest, the metas again')
+})
+
 t.test(
   'raft-wal directories are read: one tail, sealed segments with an empty tail, a torn tail',
   async t => {
