@@ -11,7 +11,7 @@ import {JournalWriter} from './journal-writer.js'
 import type {JournalFact} from './journal-writer.js'
 import {hostsLeft, putBackSteps} from './leavings.js'
 import {effectHolds, perform} from './perform.js'
-import {barrierGaps, barrierHosts, PlanHosts} from './plan-hosts.js'
+import {barrierGaps, barrierHosts, beforeTheirTurn, isStart, PlanHosts} from './plan-hosts.js'
 
 /** What the executor needs of the world. */
 export interface ApplyDeps {
@@ -218,6 +218,10 @@ class Run {
         return {code: gaps.every(gap => gap.lost) ? 'CONNECTION_LOST' : 'BARRIER_BROKEN', why, step}
       }
     }
+    if (isStart(step)) {
+      const early = await this.#early(step)
+      if (early !== undefined) return early
+    }
     for (const condition of step.requires) {
       const held = await checkCondition(this.#plan, this.#hosts, this.#deps.by, condition)
       if (held.holds) continue
@@ -225,6 +229,14 @@ class Run {
       return {code: codes[held.kind], why: held.why, step}
     }
     return undefined
+  }
+
+  /** Servers that were set aside stay stopped until their own start, also while others start and are verified. */
+  async #early(step: Step): Promise<Halt | undefined> {
+    if (this.#plan.method === 'back') return undefined
+    const turn = (id: string): boolean => id === step.id || this.#begun.has(id) || this.#done.has(id)
+    const why = await beforeTheirTurn(this.#plan, this.#hosts, turn)
+    return why === undefined ? undefined : {code: 'BARRIER_BROKEN', why, step}
   }
 
   /**
@@ -266,7 +278,11 @@ class Run {
     const waiting = (missing: readonly string[]): void =>
       this.#deps.progress({type: 'waiting', step, atMs: this.#deps.clock.nowMs(), missing})
     if (condition.is === 'verified') {
+      const before = await this.#early(step)
+      if (before !== undefined) return {halt: before}
       const verdict = await this.#deps.verify(this.#plan, this.#rejoined(), withinMs, waiting)
+      const after = await this.#early(step)
+      if (after !== undefined) return {halt: after}
       if (verdict.verdict === 'verified') return {note: verifiedNote(verdict)}
       const code = verdict.verdict === 'failed' ? 'VERIFY_FAILED' : 'UNVERIFIED'
       return {halt: {code, why: shortcomings(verdict).slice(0, 5).join('; '), step}}
@@ -274,6 +290,8 @@ class Run {
     const untilMs = this.#deps.clock.nowMs() + withinMs
     for (;;) {
       const held = await checkCondition(this.#plan, this.#hosts, this.#deps.by, condition)
+      const early = await this.#early(step)
+      if (early !== undefined) return {halt: early}
       if (held.holds) return {note: describeMet(condition)}
       if (this.#deps.clock.nowMs() >= untilMs) {
         const why = `not within ${withinMs / 1000} s: ${held.why}`
@@ -399,8 +417,5 @@ class Run {
     return this.#deps.clock.nowMs() - this.#startedAtMs
   }
 }
-
-const isStart = (step: Step): boolean =>
-  step.action.do === 'release-service' || step.action.do === 'start-service'
 
 const prefixed = (host: string, why: string): string => (why.startsWith(`${host}:`) ? why : `${host}: ${why}`)

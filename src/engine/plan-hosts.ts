@@ -1,4 +1,4 @@
-import type {Plan, PlanHost} from '../core/model/plan.js'
+import type {Plan, PlanHost, Step} from '../core/model/plan.js'
 import type {ActionsFor, Answer, HostActions, LockHolder, StopProof} from '../ports/host-actions.js'
 
 /**
@@ -92,3 +92,29 @@ export async function barrierGaps(
   )
   return gaps.filter(gap => gap !== undefined)
 }
+
+/**
+ * Servers that were set aside and run, or may be started, before their turn: a reboot forgets a hold, and such a server
+ * is blank and votes (safety rules S3 and S4). `started` are ids of steps. A host that does not answer does not count:
+ * its data is fenced, and the servers that are kept must not wait for it.
+ */
+export async function beforeTheirTurn(
+  plan: Plan,
+  hosts: PlanHosts,
+  started: (step: string) => boolean,
+): Promise<string | undefined> {
+  const steps = plan.phases.flatMap(phase => phase.steps)
+  const waiting = plan.hosts.filter(({host, role}) => {
+    const turns = steps.filter(step => step.host === host && isStart(step))
+    return role === 'set-aside' && !turns.some(step => started(step.id))
+  })
+  const names = waiting.map(({host}) => host)
+  const gaps = await barrierGaps(hosts, names, {stopped: true, held: true})
+  const seen = gaps.filter(gap => !gap.lost)
+  if (seen.length === 0) return undefined
+  return `${seen.map(({host, why}) => `${host} was set aside and it is not its turn: ${why}`).join('; ')}; has it been rebooted?`
+}
+
+/** Whether a step lets a server run: its manager is free from then on. */
+export const isStart = ({action}: Step): boolean =>
+  action.do === 'release-service' || action.do === 'start-service'

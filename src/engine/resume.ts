@@ -11,6 +11,7 @@ import {driftOfDead} from '../core/planning/fingerprint.js'
 import {expectationOf} from '../core/verifying/expectation.js'
 import {writing} from './apply.js'
 import type {Start} from './apply.js'
+import {isStart} from './plan-hosts.js'
 
 /** Steps of a plan that takes another back are journaled under that one's id, told apart by this prefix. */
 export const backPrefix = 'back/'
@@ -83,6 +84,8 @@ export function resumePoint(
     if (!started && standing.has(step.action.do) && !gone) done.delete(step.id)
   }
   for (const step of steps) if (step.action.do === 'reread-log' && fenced.has(step.host)) done.add(step.id)
+  if (started) for (const id of againAside(plan, begun, up)) done.delete(id)
+  for (const id of cameAlone(plan, begun, up)) done.add(id)
   const stops = entries.filter(entry => entry.type === 'stopped')
   return {
     back: prefix === '' && backHasWritten(entries),
@@ -93,17 +96,90 @@ export function resumePoint(
   }
 }
 
+const waitsAside = (plan: Plan, begun: ReadonlySet<string>): readonly string[] =>
+  plan.hosts
+    .map(({host, role}) => (role === 'set-aside' ? host : ''))
+    .filter(
+      host =>
+        host !== '' && !allSteps(plan).some(one => one.host === host && isStart(one) && begun.has(one.id)),
+    )
+
+const allSteps = (plan: Plan): readonly Step[] => plan.phases.flatMap(phase => phase.steps)
+
+/** Servers that wait for their turn beside those that run are held and stopped again: a reboot may have started them. */
+function againAside(plan: Plan, begun: ReadonlySet<string>, up: ReadonlySet<string>): readonly string[] {
+  if (plan.method === 'back') return []
+  const waiting = waitsAside(plan, begun).filter(host => !up.has(host))
+  const again: readonly Action['do'][] = ['lock', 'hold-service', 'stop-service', 'prove-stopped']
+  return allSteps(plan).flatMap(step =>
+    waiting.includes(step.host) && again.includes(step.action.do) ? [step.id] : [],
+  )
+}
+
+/**
+ * A server that was set aside, has come up before its turn and was taken into the peer set has rejoined: stopping it
+ * might take the quorum away. Its start is done, and peer sets without it are waited for no more; what is verified in
+ * the end is the same.
+ */
+function cameAlone(plan: Plan, begun: ReadonlySet<string>, up: ReadonlySet<string>): readonly string[] {
+  if (plan.method === 'back') return []
+  const came = waitsAside(plan, begun).filter(host => up.has(host))
+  const ids = plan.hosts.filter(({host}) => came.includes(host)).map(({id}) => id)
+  const early = allSteps(plan).filter(
+    ({action}) =>
+      action.do === 'await' &&
+      action.condition.is === 'configuration' &&
+      !ids.every(
+        id =>
+          action.condition.is === 'configuration' &&
+          action.condition.servers.some(one => String(one.id) === id),
+      ),
+  )
+  const starts = plan.phases
+    .filter(phase => phase.name === 'rejoin')
+    .flatMap(phase =>
+      phase.steps.slice(
+        0,
+        phase.steps.findIndex(step => step.action.do === 'await'),
+      ),
+    )
+    .filter(step => came.includes(step.host))
+  return came.length === 0 ? [] : [...early, ...starts].map(step => step.id)
+}
+
 const isWrite = (step: Step): boolean => step.action.do === 'write-file' || step.action.do === 'read-back'
 
 /** Whether every file was written, or taken by a server that is up; then the start has begun without us. */
 function writtenEverywhere(plan: Plan, done: ReadonlySet<string>, up: ReadonlySet<string>): boolean {
   const writes = plan.phases.filter(phase => phase.name === 'write').flatMap(phase => phase.steps)
-  return up.size > 0 && writes.every(step => done.has(step.id) || up.has(step.host))
+  return (
+    writes.some(step => up.has(step.host)) && writes.every(step => done.has(step.id) || up.has(step.host))
+  )
+}
+
+/** Servers that were set aside, run, and are in the peer set that a kept server believes in: they came by themselves. */
+function rejoinedAlone(plan: Plan, fleet: FleetObservation): readonly string[] {
+  const seenOf = (host: string) => fleet.servers.find(server => server.host === host)
+  const runs = (host: string): boolean => {
+    const seen = seenOf(host)
+    return seen !== undefined && (valueOf(seen.processes)?.length ?? 0) > 0
+  }
+  const believed = plan.hosts.flatMap(({host, role}) => {
+    const seen = seenOf(host)
+    return role === 'included' && seen !== undefined && runs(host)
+      ? (believedState(seen).configuration?.servers ?? [])
+      : []
+  })
+  return plan.hosts
+    .filter(({host, role, rejoins}) => role === 'set-aside' && rejoins && runs(host))
+    .filter(({id, address}) => believed.some(one => String(one.id) === id || String(one.address) === address))
+    .map(({host}) => host)
 }
 
 /**
  * Servers that were given the recovery file and run on its peer set although the plan has not started them: their
- * hosts have rebooted, and nothing held them any more.
+ * hosts have rebooted, and nothing held them any more. Once the plan has started one, servers that were set aside and
+ * have been taken into the peer set count as well.
  */
 export function serversUp(
   plan: Plan,
@@ -117,15 +193,17 @@ export function serversUp(
     .filter(
       ({id, host, action}) => action.do === 'write-file' && action.path === files.get(host) && begun.has(id),
     )
-  return new Set(
-    given.flatMap(({host}) => {
-      const seen = fleet.servers.find(server => server.host === host)
-      if (seen === undefined || (valueOf(seen.processes)?.length ?? 0) === 0) return []
-      const {configuration} = believedState(seen)
-      return configuration !== undefined && sameServers(configuration, {servers}) ? [host] : []
-    }),
-  )
+  const kept = given.flatMap(({host}) => {
+    const seen = fleet.servers.find(server => server.host === host)
+    if (seen === undefined || (valueOf(seen.processes)?.length ?? 0) === 0) return []
+    const {configuration} = believedState(seen)
+    return configuration !== undefined && sameServers(configuration, {servers}) ? [host] : []
+  })
+  return new Set([...kept, ...(begunAny(plan, begun) ? rejoinedAlone(plan, fleet) : [])])
 }
+
+const begunAny = (plan: Plan, begun: ReadonlySet<string>): boolean =>
+  allSteps(plan).some(step => step.action.do === 'start-service' && begun.has(step.id))
 
 /**
  * What has come about since a plan was interrupted that it must not go on over, before it has started a server: a

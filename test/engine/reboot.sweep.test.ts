@@ -89,7 +89,7 @@ for (const scenario of rebooted) {
   )
 }
 
-for (const scenario of rebooted.filter(({method}) => method === 'recovery-file'))
+for (const scenario of rebooted)
   void t.test(
     `${scenario.title}: killed anywhere, all hosts rebooted: it goes on to the end, or says why not and touches nothing`,
     async t => {
@@ -225,6 +225,85 @@ void t.test(
     const kept = two.rehearsal.world.host('b').disk
     t.ok(kept.exists(`${paths.raft}.blank-${two.plan.id}`), 'the empty directory is kept')
     t.notOk(kept.exists(`${paths.raft}.fenced-${two.plan.id}`))
+    return undefined
+  },
+)
+
+void t.test(
+  'S3, S4: a server that was set aside and comes up before its turn stops the plan, which then goes on to the end',
+  async t => {
+    const scenario = scenarios.find(({method}) => method === 'best-log-alone')
+    if (scenario === undefined) return t.fail('no scenario')
+    const bad: string[] = []
+    const ends = {verified: 0, stopped: 0}
+    let points = 0
+    for (let n = 1; n === 1 || points >= n - 1; n++) {
+      const rehearsal: Rehearsal = {world: scenario.make(), journal: new MemoryJournal(), events: []}
+      const {world} = rehearsal
+      const plan = planFor(world, {declaredDead: scenario.dead})
+      let at = ''
+      let startedBeside = false
+      points = 0
+      const moment = (place: string): undefined => {
+        const early = at !== '' && world.host('b').running !== undefined && !place.includes('.b.')
+        if (early && place.startsWith('after record done') && place.endsWith('a.start-service'))
+          startedBeside = true
+        if (!place.startsWith('after record') || ++points !== n) return undefined
+        at = place
+        world.kill('b')
+        world.host('b').held = false
+        world.host('b').lock = undefined
+        world.start('b')
+        return undefined
+      }
+      const first = await run(plan, {...rehearsal, moment})
+      if (at === '') break
+      const where = `${n} ${at}`
+      if (startedBeside && !at.endsWith('a.start-service')) bad.push(`${where}: a was started beside b`)
+      if (first.kind === 'finished') ends.verified += 1
+      else {
+        ends.stopped += 1
+        if (!/\bb\b/.test(first.why)) bad.push(`${where}: ${first.code} ${first.why}`)
+        world.pass(10_000)
+        const second = await run(plan, rehearsal)
+        if (second.kind !== 'finished') bad.push(`${where}: then ${second.code} ${second.why}`)
+      }
+      for (const name of scenario.kept) {
+        const host = world.host(name)
+        if (host.running === undefined || host.held || host.lock !== undefined)
+          bad.push(`${where}: ${name} is left held, locked or stopped`)
+        for (let key = 2; key <= scenario.lastKey; key++)
+          if (world.allContents(name).get(`k${key}`)?.value !== `v${key}`)
+            bad.push(`${where}: ${name} lost k${key}`)
+      }
+    }
+    t.same(bad, [])
+    t.ok(ends.verified > 0 && ends.stopped > 0)
+    t.comment(JSON.stringify(ends))
+    return undefined
+  },
+)
+
+void t.test(
+  'a server that was set aside and is out of reach does not keep the others from starting',
+  async t => {
+    const scenario = scenarios.find(({method}) => method === 'best-log-alone')
+    if (scenario === undefined) return t.fail('no scenario')
+    const rehearsal: Rehearsal = {world: scenario.make(), journal: new MemoryJournal(), events: []}
+    const {world} = rehearsal
+    const plan = planFor(world, {declaredDead: scenario.dead})
+    const moment = (place: string): undefined => {
+      if (place.endsWith('a.read-back') && place.startsWith('after record done'))
+        world.host('b').reachable = false
+      return undefined
+    }
+    const outcome = await run(plan, {...rehearsal, moment})
+    t.match(
+      outcome,
+      {kind: 'stopped', code: 'CONNECTION_LOST', at: {host: 'b'}},
+      'it stops when it is the turn of b',
+    )
+    t.equal(world.host('a').running?.role, 'leader')
     return undefined
   },
 )
