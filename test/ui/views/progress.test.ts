@@ -68,7 +68,7 @@ t.test('a plan that stopped says what is done, not done, left, kept, and what to
     screen,
     /^STOPPED at step \d+ of \d+: the connection to a host broke\.\n {3}✗ b: the connection was lost/,
   )
-  t.match(screen, /\n {3}done {7}1 to 13\n {3}not done {3}14 to 28\n/)
+  t.match(screen, /\n {3}done {7}1 to 13\n {3}not done {3}14 to \d+\n/)
   t.match(screen, /\n {3}left {7}a, b: the server is stopped\n/)
   t.match(screen, /\n {3}left {7}a, b: the service manager is held\n/)
   t.match(screen, /\n {3}left {7}a, b: files of the plan were written\n/)
