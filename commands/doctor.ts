@@ -35,11 +35,15 @@ export default class Doctor extends BaseCommand<DoctorJson> {
     const terminal = this.terminal(flags)
     const {openSession} = await import('../src/context.js')
     const {doctor} = await import('../src/engine/use-cases/doctor.js')
-    const {doctorJson} = await import('../src/ui/views/doctor-json.js')
-    const {renderDoctor, renderNagios} = await import('../src/ui/views/doctor.js')
     const opened = await openSession(flags, argv as string[], terminal)
     try {
-      const diagnosis = await doctor(opened.session, {ourVersion: this.config.version, deep: flags.deep})
+      const looking = doctor(opened.session, {ourVersion: this.config.version, deep: flags.deep})
+      // What shows the answer is loaded while the hosts are asked
+      const [diagnosis, {doctorJson}, {renderDoctor, renderNagios}] = await Promise.all([
+        looking,
+        import('../src/ui/views/doctor-json.js'),
+        import('../src/ui/views/doctor.js'),
+      ])
       const result = doctorJson(diagnosis)
       if (flags.format === 'nagios') {
         const {line, status} = renderNagios(diagnosis)

@@ -149,7 +149,6 @@ export async function openNamedSession(
     {makeHttpClient},
     {makeSecrets},
     {systemClock},
-    journal,
     {makePrompt},
   ] = await Promise.all([
     import('./engine/session.js'),
@@ -158,7 +157,6 @@ export async function openNamedSession(
     import('./adapters/http.js'),
     import('./adapters/secrets.js'),
     import('./adapters/system-clock.js'),
-    import('./adapters/journal-file.js'),
     import('./ui/prompts.js'),
   ])
   const prompt = makePrompt(terminal.canAsk)
@@ -179,7 +177,7 @@ export async function openNamedSession(
       },
       options: {parallel: flags.parallel, hostMs: flags.timeout * 1000},
       discover: flags.discover === true,
-      journal: new journal.JournalFile(journal.journalDirectory(process.env)),
+      journal: lateJournal(),
       prompt,
       sha256Text: sha256,
       by: `${userInfo().username}@${hostname()}`,
@@ -193,6 +191,21 @@ export async function openNamedSession(
       await connections.close()
       await connector.close()
     },
+  }
+}
+
+/** The journals of this machine, opened when first used: most looks need none. */
+function lateJournal(): JournalStore {
+  let opening: Promise<JournalStore> | undefined
+  const journal = async (): Promise<JournalStore> =>
+    (opening ??= openJournal().then(({deps}) => deps.journal))
+  return {
+    savePlan: async plan => (await journal()).savePlan(plan),
+    loadPlan: async id => (await journal()).loadPlan(id),
+    append: async entry => (await journal()).append(entry),
+    entries: async id => (await journal()).entries(id),
+    list: async skipped => (await journal()).list(skipped),
+    lock: async id => (await journal()).lock(id),
   }
 }
 

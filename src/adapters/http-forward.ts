@@ -65,7 +65,7 @@ interface Undici {
 }
 
 /** The two parts of undici that are used here: loading the whole package takes four times as long. */
-async function loadUndici(): Promise<Undici> {
+export async function loadUndici(): Promise<Undici> {
   const parts: readonly string[] = ['undici/lib/dispatcher/pool.js', 'undici/lib/api/api-request.js']
   const [pool, ask] = await Promise.all(parts.map(async part => import(part) as Promise<{default: unknown}>))
   return {ThinPool: pool?.default as Undici['ThinPool'], ask: ask?.default as Undici['ask']}

@@ -1,6 +1,6 @@
 import type {HttpAnswer, HttpClient, HttpRequest} from '../ports/http.js'
 import type {HostConnection} from '../ports/transport.js'
-import {askThroughForward, closeForwards} from './http-forward.js'
+import {askThroughForward, closeForwards, loadUndici} from './http-forward.js'
 import {askThroughProgram} from './http-programs.js'
 
 /**
@@ -36,6 +36,9 @@ export function makeHttpClient(): HttpClient & {close(): Promise<void>} {
         cannotForward.add(connection)
       }
       return askThroughProgram(connection, request)
+    },
+    prepare() {
+      void loadUndici()
     },
     async close() {
       await Promise.all([...asked].map(closeForwards))

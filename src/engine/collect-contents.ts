@@ -35,7 +35,11 @@ export async function collectContents(
   const deadlineMs = deps.clock.nowMs() + allMs
   const asked = fleet.hosts.filter(({server}) => server.api.self.kind === 'read')
   let found = new Map<string, Reading<ContentsDigest>>()
-  for (let round = 1; round <= rounds && deps.clock.nowMs() < deadlineMs; round++) {
+  // What was read beside the observation is the first round
+  const early = asked.map(({server}) => server.api.contents)
+  const isRead = early.every(reading => reading.kind === 'read' || reading.why !== 'not-asked')
+  if (isRead && isSettled(early)) return fleet.observation
+  for (let round = isRead ? 2 : 1; round <= rounds && deps.clock.nowMs() < deadlineMs; round++) {
     if (round > 1) await deps.clock.sleep(PAUSE_MS)
     const readings = await inParallel(asked, parallel, async ({api, server}) => {
       const before = found.get(server.host) ?? server.api.contents
@@ -46,7 +50,7 @@ export async function collectContents(
       return beforeDeadline(reading, deps.clock, deadlineMs, () => late(before))
     })
     found = new Map(asked.map(({server}, i) => [server.host, readings[i] ?? server.api.contents]))
-    if (areComparable(readings) || readings.every(reading => isHopeless(reading))) break
+    if (isSettled(readings)) break
   }
   const servers = fleet.observation.servers.map(server => {
     const contents = found.get(server.host)
@@ -67,6 +71,11 @@ function late(reading: Reading<ContentsDigest>): Reading<ContentsDigest> {
 /** Whether asking again would meet the same obstacle. */
 function isHopeless(reading: Reading<ContentsDigest>): boolean {
   return reading.kind === 'unread' && reading.why !== 'changed' && reading.why !== 'failed'
+}
+
+/** Whether there is no use in another round. */
+function isSettled(readings: readonly Reading<ContentsDigest>[]): boolean {
+  return areComparable(readings) || readings.every(isHopeless)
 }
 
 /** Whether another round would tell no more: nobody moved while it was read, and all that answer are at one index. */

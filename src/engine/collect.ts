@@ -30,12 +30,17 @@ export interface CollectOptions {
   readonly deep?: boolean
   /** Whether terms are read at the other servers' positions, to tell histories apart; true. */
   readonly compareHistories?: boolean
+  /** Bytes of contents read from each server on the way, for comparison; by default none is. */
+  readonly contentsBytes?: number
   /** Told when a host is done. */
   readonly onHost?: (server: ServerObservation) => void
 }
 
 const PARALLEL = 32
-const LIMITS: ObserveLimits = {hostMs: 20_000, questionMs: 1000, storeBytes: 256 * 1024, deep: false}
+const LIMITS: ObserveLimits = {
+  ...{hostMs: 20_000, questionMs: 1000, storeBytes: 256 * 1024, deep: false},
+  contentsBytes: undefined,
+}
 const COMPARE_MS = 5000
 const POSITIONS_MAX = 64
 
@@ -70,6 +75,8 @@ export async function collectFleet(
     questionMs: options.questionMs ?? LIMITS.questionMs,
     storeBytes: options.storeBytes ?? LIMITS.storeBytes,
     deep: options.deep ?? LIMITS.deep,
+    // A server by itself has nobody to differ from
+    contentsBytes: fleet.members.length > 1 ? options.contentsBytes : undefined,
   }
   const tokens = await readTokens(deps, fleet.members)
   const first = await inParallel(fleet.members, options.parallel ?? PARALLEL, async (member, i) => {

@@ -3,6 +3,7 @@ import type {
   ApiObservation,
   ApiRaftConfiguration,
   Autopilot,
+  ContentsDigest,
   Member,
 } from '../core/model/observation.js'
 import type {NotRead, Reading, Source, Unread} from '../core/model/reading.js'
@@ -48,7 +49,12 @@ const MEMBERS_BYTES = 16 * 1024 * 1024
  * Consul from 0.7 on holds the caller of everything that goes through a leader for seven seconds (`rpc_hold_timeout`),
  * so those questions are not put then. Each view is the server's own (`stale`), never the leader's.
  */
-export async function askConsul(api: ConsulApi, version: string | undefined): Promise<ApiObservation> {
+export async function askConsul(
+  api: ConsulApi,
+  version: string | undefined,
+  /** Reads the contents beside the later questions, where there is a leader; they are not read without it. */
+  readContents?: (self: AgentSelf) => Promise<Reading<ContentsDigest>>,
+): Promise<ApiObservation> {
   const [leader, statusPeers, httpSelf, members] = await Promise.all([
     ask(api, '/v1/status/leader', SMALL_BYTES, parseStatusLeader),
     ask(api, '/v1/status/peers', SMALL_BYTES, parseStatusPeers),
@@ -65,9 +71,11 @@ export async function askConsul(api: ConsulApi, version: string | undefined): Pr
       ? {...httpSelf, value: {...httpSelf.value, raft: rpc.raft}}
       : httpSelf
   const hasLeader = leader.kind === 'read' && leader.value !== ''
-  const [raftConfiguration, autopilot] = await Promise.all([
+  const known = valueOf(self)
+  const [raftConfiguration, autopilot, contents] = await Promise.all([
     askRaftConfiguration(api, {hasLeader, version: runs, self: valueOf(self)}),
     askAutopilot(api, hasLeader, runs),
+    hasLeader && known !== undefined ? readContents?.(known) : undefined,
   ])
   return {
     leader: leader as Reading<ServerAddress | ''>,
@@ -76,7 +84,7 @@ export async function askConsul(api: ConsulApi, version: string | undefined): Pr
     members: members.kind === 'unread' && rpc?.members !== undefined ? rpcMembers(api, rpc.members) : members,
     raftConfiguration,
     autopilot,
-    contents: notAsked(api, '/v1/kv', 'Contents are only compared where that is asked for.'),
+    contents: contents ?? notAsked(api, '/v1/kv', 'Contents are only compared where that is asked for.'),
   }
 }
 

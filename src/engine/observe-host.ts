@@ -1,7 +1,13 @@
 import {parseProbeFrames} from '../core/codec/probe-frames.js'
 import {readProbe} from '../core/codec/probe.js'
 import type {ProbeResult} from '../core/codec/probe.js'
-import type {RaftFiles, ServerObservation, StoreState} from '../core/model/observation.js'
+import type {
+  AgentSelf,
+  ContentsDigest,
+  RaftFiles,
+  ServerObservation,
+  StoreState,
+} from '../core/model/observation.js'
 import type {Reading} from '../core/model/reading.js'
 import {mapReading, read, unread, valueOf} from '../core/model/reading.js'
 import {unreadApi, unreadServer} from '../core/model/unread-server.js'
@@ -15,6 +21,7 @@ import type {Clock} from '../ports/clock.js'
 import type {HttpClient} from '../ports/http.js'
 import type {HostConnection} from '../ports/transport.js'
 import type {Connections} from './connections.js'
+import {readContents} from './consul-contents.js'
 import {askConsul} from './consul-questions.js'
 import type {ConsulApi} from './consul-questions.js'
 import {consulTarget, rpcTarget} from './consul-target.js'
@@ -43,6 +50,8 @@ export interface ObserveLimits {
   readonly storeBytes: number
   /** Whether the size and checksum of every snapshot are checked, which reads all of them. */
   readonly deep: boolean
+  /** Bytes of contents read beside the API's later questions; undefined for none. */
+  readonly contentsBytes: number | undefined
 }
 
 /** A host as observed, with what a further look at it needs. */
@@ -108,6 +117,7 @@ class HostObserver {
       return this.put({server: unreadServer(host, address, answer.reason, reason)})
     }
     const {connection} = answer
+    this.deps.http.prepare?.()
     const what = `${connection.access.transport} as ${connection.access.user}`
     const reached = read(connection.access, {host, via: 'transport', what})
     const blank = (reason: Reason): ServerObservation => unreadServer(host, address, reached, reason)
@@ -229,6 +239,14 @@ class HostObserver {
     }
   }
 
+  private contentsReader(
+    api: ConsulApi,
+  ): ((self: AgentSelf) => Promise<Reading<ContentsDigest>>) | undefined {
+    const maxBytes = this.limits.contentsBytes
+    if (maxBytes === undefined) return undefined
+    return async self => readContents(api, {maxBytes, before: self.raft?.appliedIndex})
+  }
+
   private async api(probe: ProbeResult): Promise<void> {
     const {host} = this.member.target
     const {api} = this.known
@@ -241,7 +259,7 @@ class HostObserver {
         ? unreadApi(host, {why: 'unsupported', detail: `The API of ${this.fleet.product} is not asked.`})
         : nobody
           ? unreadApi(host, {why: 'not-asked', detail: 'The server does not run.'})
-          : await askConsul(api, valueOf(probe.facts.version))
+          : await askConsul(api, valueOf(probe.facts.version), this.contentsReader(api))
     // A running server knows its version better than whoever may not run its program.
     const version = this.known.server.version
     const told = mapReading(answers.self, self => self.version)

@@ -57,4 +57,6 @@ export type HttpAnswer =
  */
 export interface HttpClient {
   request(connection: HostConnection, request: HttpRequest): Promise<HttpAnswer>
+  /** Said while there is something else to wait for: loads what the first request will need. */
+  prepare?(): void
 }

@@ -73,25 +73,39 @@ interface Field {
 
 class HeadParser {
   private at = 0
+  /** The whole entry where it has been read, which is nearly always: numbers are taken from it without copies. */
+  private readonly whole: Uint8Array | undefined
+  private readonly view: DataView | undefined
   constructor(
     private readonly get: EntryBytes,
     private readonly length: number,
-  ) {}
+  ) {
+    this.whole = get(0, length)
+    this.view = this.whole === undefined ? undefined : viewOf(this.whole)
+  }
 
   parse(): EntryHead {
-    const numbers = new Map<string, number>()
-    const fields = new Map<string, Field>()
+    let index: number | undefined
+    let term: number | undefined
+    let typeNumber: number | undefined
+    let data: Field | undefined
+    let extensions: Field | undefined
+    let appended: Field | undefined
     for (let left = this.mapLength(); left > 0; left--) {
       const key = this.key()
-      if (key === 'Index' || key === 'Term' || key === 'Type') numbers.set(key, this.unsigned())
-      else fields.set(key, this.field())
+      if (key === 'Index') index = this.unsigned()
+      else if (key === 'Term') term = this.unsigned()
+      else if (key === 'Type') typeNumber = this.unsigned()
+      else {
+        const field = this.field()
+        if (key === 'Data') data = field
+        else if (key === 'Extensions') extensions = field
+        else if (key === 'AppendedAt') appended = field
+      }
     }
     if (this.at !== this.length) throw corrupt('A log entry has bytes behind its end.')
-    const [index, term, typeNumber] = ['Index', 'Term', 'Type'].map(key => numbers.get(key))
     if (index === undefined || term === undefined || typeNumber === undefined)
       throw corrupt('A log entry lacks its index, term or type.')
-    const data = fields.get('Data')
-    const appended = fields.get('AppendedAt')
     return {
       index,
       term,
@@ -99,7 +113,7 @@ class HeadParser {
       typeNumber,
       dataAt: data?.at ?? 0,
       dataLength: data?.length ?? 0,
-      extensionsLength: fields.get('Extensions')?.length ?? 0,
+      extensionsLength: extensions?.length ?? 0,
       appendedAt:
         appended === undefined || appended.length > 16
           ? undefined
@@ -109,7 +123,7 @@ class HeadParser {
 
   private bytes(at: number, length: number): Uint8Array {
     if (at + length > this.length) throw corrupt('A log entry ends too early.')
-    const bytes = this.get(at, length)
+    const bytes = this.whole?.subarray(at, at + length) ?? this.get(at, length)
     if (bytes === undefined) throw new Need(at, Math.min(Math.max(length, NEED_BYTES), this.length - at))
     return bytes
   }
@@ -121,10 +135,13 @@ class HeadParser {
   }
 
   private number(size: 1 | 2 | 4 | 8): number {
-    const view = viewOf(this.take(size))
-    if (size === 1) return view.getUint8(0)
-    if (size === 2) return view.getUint16(0)
-    return size === 4 ? view.getUint32(0) : Number(view.getBigUint64(0))
+    const inside = this.at + size <= this.length ? this.view : undefined
+    const view = inside ?? viewOf(this.bytes(this.at, size))
+    const at = inside === undefined ? 0 : this.at
+    this.at += size
+    if (size === 1) return view.getUint8(at)
+    if (size === 2) return view.getUint16(at)
+    return size === 4 ? view.getUint32(at) : Number(view.getBigUint64(at))
   }
 
   private mapLength(): number {

@@ -1,4 +1,3 @@
-import {diagnose} from '../../core/diagnose/diagnose.js'
 import type {Diagnosis} from '../../core/diagnose/diagnose.js'
 import type {FleetObservation} from '../../core/model/observation.js'
 import {valueOf} from '../../core/model/reading.js'
@@ -21,10 +20,15 @@ const contentsLimits = {rounds: 3, allMs: 10_000, maxBytes: 8 * 1024 * 1024}
 
 /** Observes the fleet once and judges what is seen. Changes nothing. */
 export async function doctor(session: Session, intent: LookIntent): Promise<Diagnosis> {
-  const collected = await session.observe({deep: intent.deep ?? false})
+  const compare = intent.compareContents ?? true
+  const observing = session.observe({
+    deep: intent.deep ?? false,
+    ...(compare ? {contentsBytes: contentsLimits.maxBytes} : {}),
+  })
+  // The rules are loaded while the hosts answer
+  const [collected, {diagnose}] = await Promise.all([observing, import('../../core/diagnose/diagnose.js')])
   session.requireServers(collected.observation)
-  const observation =
-    (intent.compareContents ?? true) ? await lookCloser(session, collected) : collected.observation
+  const observation = compare ? await lookCloser(session, collected) : collected.observation
   return diagnose(observation, {
     nowMs: observation.finishedAtMs,
     ourVersion: intent.ourVersion,
