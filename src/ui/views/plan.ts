@@ -107,7 +107,7 @@ function afterText(host: PlanHost | undefined, after: Server | undefined): strin
   if (after !== undefined)
     return host?.rejoins === true ? `blank, then ${entryText(after)}` : entryText(after)
   if (host?.role === 'dead') return 'declared dead'
-  return host?.role === 'set-aside' ? 'set aside, stays stopped' : '-'
+  return host?.role === 'set-aside' ? 'set aside, stopped until next boot' : '-'
 }
 
 function peerSetLines(plan: Plan, theme: Theme, width: number): string[] {

@@ -206,5 +206,10 @@ function renderFinished(
     lines.push(
       `${mark(theme, 'warn')}      ${list(dead.map(host => host.host))} must never come back with the data ${dead.length === 1 ? 'it has' : 'they have'}.`,
     )
+  const aside = plan.hosts.filter(host => host.role === 'set-aside' && !host.rejoins)
+  if (aside.length > 0)
+    lines.push(
+      `${mark(theme, 'warn')}      ${list(aside.map(host => host.host))} ${aside.length === 1 ? 'stays' : 'stay'} stopped only until the next boot: disable the unit or wipe the host before.`,
+    )
   return [...lines, `Next   ${typist(plan, again).doctor}`, `       ${journal}`].join('\n')
 }

@@ -59,6 +59,10 @@ t.test('the last screen of a plan that is done names what must never come back',
   t.match(screen, new RegExp(`journal: quorate history ${plan.id}$`))
   const asked = renderOutcome({...plan, method: 'online'}, outcome, layout)
   t.match(asked, /^DONE in \S+ s\. The cluster is as planned and verified: 2 voters/, 'no quorum was lost')
+  t.notMatch(screen, /next boot/)
+  const aside = plan.hosts.map(host => (host.host === 'b' ? {...host, role: 'set-aside' as const} : host))
+  const left = renderOutcome({...plan, hosts: aside}, outcome, layout)
+  t.match(left, /!\s+b stays stopped only until the next boot/, 'a hold ends with a reboot')
 })
 
 t.test('a plan that stopped says what is done, not done, left, kept, and what to type', async t => {
