@@ -12,7 +12,7 @@ export function labTest(title: string, run: (t: Test) => Promise<void>): void {
     return
   }
   // Most of a scenario is waiting for servers: a few at a time fit on two processors.
-  t.jobs = 2
+  t.jobs = 3
   void t.test(title, {buffered: true}, async t => {
     const lack = await whyNoLab()
     if (lack === undefined) await run(t)
