@@ -298,6 +298,38 @@ t.test('contents are compared at one applied index, byte for byte', async t => {
   t.not(a?.sha256, c?.sha256)
 })
 
+t.test(
+  'contents that were read beside the questions are not read again where they can be compared',
+  async t => {
+    const keys = '/v1/kv/?recurse&stale'
+    const body = JSON.stringify([{Key: 'a', Value: 'eA==', Flags: 0, ModifyIndex: 7}])
+    const self = (applied: number) => {
+      const [state, last] = ['Follower', String(applied)]
+      const raft = {state, term: '2', last_log_index: last, last_log_term: '2', applied_index: last}
+      return JSON.stringify({Config: {NodeName: 'n', Version: '1.8.19', Server: true}, Stats: {raft}})
+    }
+    const served = async (applied: number) =>
+      api(t, undefined, {
+        [keys]: {status: 200, body},
+        '/v1/agent/self': {status: 200, body: self(applied)},
+        '/v1/status/leader': {status: 200, body: '"192.168.1.11:8300"'},
+      })
+    const read = async (applied: readonly number[]) => {
+      const servers = await Promise.all(applied.map(served))
+      const deps = depsFor(t)
+      const members = servers.map(({http}, i) => member(`s${i}`, {http}))
+      const collected = await collectFleet(deps, fleetOf(...members), {contentsBytes: 1e6})
+      for (const {api: seen} of collected.observation.servers)
+        t.equal(seen.contents.kind, applied.length > 1 ? 'read' : 'unread')
+      await collectContents(deps, collected, {rounds: 2})
+      return servers.map(({asked}) => asked.filter(({path}) => path === keys).length)
+    }
+    t.strictSame(await read([9, 9]), [1, 1])
+    t.strictSame(await read([9, 10]), [2, 2], 'at two indexes they are read again, at one moment')
+    t.strictSame(await read([9]), [1], 'a server by itself is only read where it is asked for')
+  },
+)
+
 function missing() {
   return {kind: 'unread', why: 'failed', source: {host: '', via: 'api', what: ''}} as const
 }
