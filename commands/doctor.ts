@@ -34,9 +34,9 @@ export default class Doctor extends BaseCommand<DoctorJson> {
     const {argv, flags} = await this.parse(Doctor)
     const terminal = this.terminal(flags)
     const {openSession} = await import('../src/context.js')
-    const {doctor} = await import('../src/engine/use-cases/doctor.js')
     const opened = await openSession(flags, argv as string[], terminal)
     try {
+      const {doctor} = await import('../src/engine/use-cases/doctor.js')
       const looking = doctor(opened.session, {ourVersion: this.config.version, deep: flags.deep})
       // What shows the answer is loaded while the hosts are asked
       const [diagnosis, {doctorJson}, {renderDoctor, renderNagios}] = await Promise.all([

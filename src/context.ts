@@ -4,6 +4,7 @@ import {createHash} from 'node:crypto'
 import {hostname, userInfo} from 'node:os'
 import type {ProductName} from './core/model/observation.js'
 import type {HostSettings, Inventory} from './core/model/inventory.js'
+import type {Connections} from './engine/connections.js'
 import type {NamedFleet} from './engine/name-fleet.js'
 import type {Plan} from './core/model/plan.js'
 import type {FleetTarget} from './engine/fleet-target.js'
@@ -136,27 +137,25 @@ export async function openSession(
   return openNamedSession(flags, named, terminal)
 }
 
+/**
+ * Begins to connect while the rest of the program is still being loaded. Not where a token is to be read first: one
+ * that is missing ends the command before any host is reached.
+ */
+function reachAhead(connections: Connections, {fleet}: NamedFleet, parallel: number): void {
+  if (fleet.members.some(({overrides}) => overrides.token !== undefined)) return
+  // Whoever asks for the connection is told how it failed
+  for (const {target} of fleet.members.slice(0, parallel)) connections.reach(target).catch(() => undefined)
+}
+
 /** Opens a session on a fleet that is already named, for example by a plan. */
 export async function openNamedSession(
   flags: FleetFlagValues,
   named: NamedFleet,
   terminal: Terminal,
 ): Promise<Opened> {
-  const [
-    {Session},
-    {Connections},
-    {makeConnector},
-    {makeHttpClient},
-    {makeSecrets},
-    {systemClock},
-    {makePrompt},
-  ] = await Promise.all([
-    import('./engine/session.js'),
+  const [{Connections}, {makeConnector}, {makePrompt}] = await Promise.all([
     import('./engine/connections.js'),
     import('./adapters/transport/connector.js'),
-    import('./adapters/http.js'),
-    import('./adapters/secrets.js'),
-    import('./adapters/system-clock.js'),
     import('./ui/prompts.js'),
   ])
   const prompt = makePrompt(terminal.canAsk)
@@ -165,6 +164,13 @@ export async function openNamedSession(
     env: process.env,
   })
   const connections = new Connections(connector)
+  reachAhead(connections, named, flags.parallel)
+  const [{Session}, {makeHttpClient}, {makeSecrets}, {systemClock}] = await Promise.all([
+    import('./engine/session.js'),
+    import('./adapters/http.js'),
+    import('./adapters/secrets.js'),
+    import('./adapters/system-clock.js'),
+  ])
   const http = makeHttpClient()
   const session = new Session(
     {

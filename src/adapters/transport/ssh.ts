@@ -284,12 +284,10 @@ export class SshLink implements Link {
   async close(): Promise<void> {
     if (this.#gone) return
     await new Promise<void>(resolve => {
-      const timer = setTimeout(() => this.client.destroy(), 1000)
-      this.client.once('close', () => {
-        clearTimeout(timer)
-        resolve()
-      })
+      this.client.once('close', () => resolve())
       this.client.end()
+      // The farewell is on its way; waiting for the host to hang up too would cost a round trip for nothing
+      setImmediate(() => this.client.destroy())
     })
   }
 }
