@@ -88,6 +88,8 @@ t.test('SIGKILL first means that nothing leaves, and no child is left behind', a
   const server = pid()
   t.match(await runit.stop(connection, unit, {firstSignal: 'SIGKILL', graceMs: 500}), {ok: true})
   t.notOk(existsSync(join(dir, '..', '..', 'left')))
+  // Killed and not yet reaped, it still has its number for a moment.
+  await until(() => !existsSync(`/proc/${String(server)}`))
   t.throws(() => process.kill(server, 0), {code: 'ESRCH'})
 })
 
