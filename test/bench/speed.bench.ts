@@ -113,8 +113,9 @@ async function doctorBeside(t: Test, cablesEach: number, limit: number, rounds: 
     await Promise.all(
       cables.map(async port => {
         const command = ['ssh', ...options, '-p', String(port), 'root@127.0.0.1', 'sh', '-s']
-        const {stdout} = await lab.operator(command, {input: probe})
-        if (!stdout.includes('"Stats"')) throw new Error(`the probe read nothing: ${stdout.slice(0, 200)}`)
+        const {stdout, stderr} = await lab.operator(command, {input: probe})
+        if (!stdout.includes('"Stats"'))
+          throw new Error(`the probe read nothing: ${stdout.slice(0, 200)} ${stderr}`)
       }),
     )
   }
