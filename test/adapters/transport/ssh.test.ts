@@ -208,11 +208,11 @@ t.test('a passphrase is asked once for several hosts, and its time is not counte
   const asked: string[] = []
   const ask = async (question: string): Promise<string> => {
     asked.push(question)
-    await new Promise(resolve => setTimeout(resolve, 3200))
+    await new Promise(resolve => setTimeout(resolve, 8200))
     return 'open sesame'
   }
   const use = makeConnector({ask, env: {}, ...noConfig})
-  const target = sshTarget(sshd, locked, {connectTimeoutMs: 3000})
+  const target = sshTarget(sshd, locked, {connectTimeoutMs: 8000})
   const both = await Promise.all([connected(target, use), connected(target, use)])
   t.equal(asked.length, 1)
   t.match(asked[0], locked)
