@@ -248,13 +248,10 @@ t.test('the recovery of 3 survivors, by quorate, by a careful script and by a pl
       '--out',
       saved,
     )
-    ours.push(
-      await seconds(async () => {
-        const {exitCode, stdout, stderr} = await operator.run('apply', saved, ...consent(plan))
-        if (exitCode !== 0) throw new Error(`${stdout}\n${stderr}`)
-        await lab.leader(kept)
-      }),
-    )
+    const applying = operator.start(['apply', saved, ...consent(plan)])
+    ours.push(await seconds(async () => lab.leader(kept)))
+    const {exitCode, stdout, stderr} = await applying.ended
+    if (exitCode !== 0) throw new Error(`${stdout}\n${stderr}`)
     operator.leave()
     playbook.push(
       await led(async () => {
