@@ -21,6 +21,8 @@ export type OnWait = (secondsLeft: number) => void
 /** Methods that take a cluster for leaderless; a single glance is not enough for that. */
 const leaderless: ReadonlySet<string> = new Set(['recovery-file', 'best-log-alone', 'start'])
 const sampleEveryMs = 2000
+/** Looks that are added where the way depends on how logs end. */
+const LOOKS_MORE = 3
 
 /** Refusals that time may lift: survivors name a dead leader, and gossip a dead member, for some seconds. */
 const passing: ReadonlySet<string> = new Set(['LEADER_UNSURE', 'DEAD_BUT_ANSWERS'])
@@ -51,9 +53,20 @@ export async function makePlan(session: Session, intent: PeersFixIntent, onWait:
     result = plan(session, observation, intent)
     leaderlessSinceMs = isLeaderless(result) ? (leaderlessSinceMs ?? clock.nowMs()) : undefined
   }
+  // A store that is written to while it is read may not tell how its log ends; what rests on that is looked at again.
+  for (let looks = 0; looks < LOOKS_MORE && restsOnUnknownTails(result); looks++) {
+    await clock.sleep(sampleEveryMs)
+    observation = await look(session)
+    result = plan(session, observation, intent)
+  }
   if (result.kind === 'refused') throw new QuorateError(result.code, result.why, {hints: result.hints})
   if (result.kind === 'nothing-to-do') return {...result, observation}
   return {...result, observation}
+}
+
+/** The best log goes alone where the others conflict with it, and where it is not known whether they do. */
+function restsOnUnknownTails(result: PlanResult): boolean {
+  return result.kind === 'plan' && result.plan.method === 'best-log-alone'
 }
 
 function isLeaderless(result: PlanResult): boolean {
