@@ -208,27 +208,32 @@ class Run {
     return true
   }
 
-  /** What stands against a step the instant before it runs. */
+  /**
+   * What stands against a step the instant before it runs. All is asked at once: whatever needs a proof of the same
+   * host shares one, which begins after this call, and the first objection in this order is told.
+   */
   async #refusal(step: Step): Promise<Halt | undefined> {
-    if (this.#needsBarrier(step)) {
-      const names = barrierHosts(this.#plan).map(host => host.host)
-      const gaps = await barrierGaps(this.#hosts, names, {stopped: true, held: true})
-      if (gaps.length > 0) {
-        const why = gaps.map(gap => `${gap.host}: ${gap.why}`).join('; ')
-        return {code: gaps.every(gap => gap.lost) ? 'CONNECTION_LOST' : 'BARRIER_BROKEN', why, step}
-      }
-    }
-    if (isStart(step)) {
-      const early = await this.#early(step)
-      if (early !== undefined) return early
-    }
-    for (const condition of step.requires) {
-      const held = await checkCondition(this.#plan, this.#hosts, this.#deps.by, condition)
-      if (held.holds) continue
-      const codes = {barrier: 'BARRIER_BROKEN', lost: 'CONNECTION_LOST', false: 'STEP_FAILED'} as const
-      return {code: codes[held.kind], why: held.why, step}
-    }
-    return undefined
+    const objections = await Promise.all([
+      this.#needsBarrier(step) ? this.#barrierBroken(step) : undefined,
+      isStart(step) ? this.#early(step) : undefined,
+      ...step.requires.map(condition => this.#unmet(step, condition)),
+    ])
+    return objections.find(objection => objection !== undefined)
+  }
+
+  async #barrierBroken(step: Step): Promise<Halt | undefined> {
+    const names = barrierHosts(this.#plan).map(host => host.host)
+    const gaps = await barrierGaps(this.#hosts, names, {stopped: true, held: true})
+    if (gaps.length === 0) return undefined
+    const why = gaps.map(gap => `${gap.host}: ${gap.why}`).join('; ')
+    return {code: gaps.every(gap => gap.lost) ? 'CONNECTION_LOST' : 'BARRIER_BROKEN', why, step}
+  }
+
+  async #unmet(step: Step, condition: Condition): Promise<Halt | undefined> {
+    const held = await checkCondition(this.#plan, this.#hosts, this.#deps.by, condition)
+    if (held.holds) return undefined
+    const codes = {barrier: 'BARRIER_BROKEN', lost: 'CONNECTION_LOST', false: 'STEP_FAILED'} as const
+    return {code: codes[held.kind], why: held.why, step}
   }
 
   /** Servers that were set aside stay stopped until their own start, also while others start and are verified. */

@@ -154,6 +154,29 @@ t.test(
   },
 )
 
+t.test(
+  'a writing step is preceded by one fresh proof of every server, however many of its conditions ask',
+  async t => {
+    const {rehearsal, plan} = outage()
+    const proofs = new Map<string, number>()
+    const before: string[] = []
+    const moment: Moment = place => {
+      const proved = /^after proveStopped on (.)/.exec(place)?.[1]
+      if (proved !== undefined) proofs.set(proved, (proofs.get(proved) ?? 0) + 1)
+      if (place.startsWith('after record done') && place.includes('.a.')) proofs.clear()
+      if (place.startsWith('before record begin') && /\.a\.(write-file|fence)/.test(place))
+        before.push(`${proofs.get('a') ?? 0} ${proofs.get('b') ?? 0}`)
+      return undefined
+    }
+    t.match(await run(plan, {...rehearsal, moment}), {kind: 'finished'})
+    t.ok(before.length > 0)
+    t.same(
+      before.filter(counts => counts !== '1 1'),
+      [],
+    )
+  },
+)
+
 t.test('two operators at once: the second is refused, and gives back what it had locked', async t => {
   const {rehearsal, world, plan} = outage()
   const before = world.hosts.map(host => host.disk.changes)
