@@ -60,7 +60,6 @@ export async function makePlan(session: Session, intent: PeersFixIntent, onWait:
     result = plan(session, observation, intent)
   }
   if (result.kind === 'refused') throw new QuorateError(result.code, result.why, {hints: result.hints})
-  if (result.kind === 'nothing-to-do') return {...result, observation}
   return {...result, observation}
 }
 

@@ -3,34 +3,14 @@ import {rmSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import net from 'node:net'
 import t from 'tap'
-import {makeConnector} from '../../../src/adapters/transport/connector.js'
-import type {HostConnection, HostTarget} from '../../../src/ports/transport.js'
+import {connectHere} from '../../helpers/here.js'
 import {freePort, makeKeyDir, whyOf} from '../../helpers/sshd.js'
 
 const dir = makeKeyDir()
 t.teardown(() => rmSync(dir, {recursive: true, force: true}))
 
-async function connected(): Promise<HostConnection> {
-  const target: HostTarget = {
-    host: 'here',
-    address: 'localhost',
-    port: undefined,
-    transport: 'local',
-    user: undefined,
-    identityFiles: [],
-    jump: [],
-    knownHostsFiles: [],
-    sudo: false,
-    sudoPassword: undefined,
-    connectTimeoutMs: 5000,
-  }
-  const result = await makeConnector({ask: undefined, env: {}, sshConfigFiles: []}).connect(target)
-  if (result.kind !== 'connected') throw new Error(result.reason.detail)
-  return result.connection
-}
-
 t.test('programs run here with the same results as over ssh', async t => {
-  const connection = await connected()
+  const connection = await connectHere()
   const run = async (argv: [string, ...string[]], timeoutMs = 5000) =>
     connection.run({argv, timeoutMs, maxBytes: 20, root: false})
   const result = await run(['sh', '-c', 'printf %s "$1"; exit 3', 'sh', "it's $(id)"])
@@ -45,7 +25,7 @@ t.test('programs run here with the same results as over ssh', async t => {
 })
 
 t.test('files are read by position', async t => {
-  const connection = await connected()
+  const connection = await connectHere()
   const path = join(dir, 'file')
   const bytes = randomBytes(100_000)
   writeFileSync(path, bytes)
@@ -57,7 +37,7 @@ t.test('files are read by position', async t => {
 })
 
 t.test('streams reach ports here, and a port that refuses says so', async t => {
-  const connection = await connected()
+  const connection = await connectHere()
   const echo = net.createServer(socket => socket.pipe(socket))
   await new Promise<void>(resolve => echo.listen(0, '127.0.0.1', resolve))
   const {port} = echo.address() as net.AddressInfo
