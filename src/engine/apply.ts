@@ -1,11 +1,9 @@
 import type {Condition, Phase, Plan, Step} from '../core/model/plan.js'
-import type {ApplyEvent, ApplyOutcome, Place, StopCode} from '../core/model/progress.js'
+import type {ApplyOutcome, Place, StopCode} from '../core/model/progress.js'
 import {shortcomings, verifiedNote} from '../core/model/verdict.js'
-import type {Verdict} from '../core/model/verdict.js'
-import type {Clock} from '../ports/clock.js'
-import type {ActionsFor} from '../ports/host-actions.js'
 import {QuorateError} from '../errors.js'
-import type {JournalStore} from '../ports/journal-store.js'
+import {mayRunAhead, writing} from './apply-deps.js'
+import type {ApplyDeps, Start} from './apply-deps.js'
 import {checkCondition, describeMet} from './conditions.js'
 import {JournalWriter} from './journal-writer.js'
 import type {JournalFact} from './journal-writer.js'
@@ -13,50 +11,14 @@ import {hostsLeft, putBackSteps} from './leavings.js'
 import {effectHolds, perform} from './perform.js'
 import {barrierGaps, barrierHosts, beforeTheirTurn, isStart, PlanHosts} from './plan-hosts.js'
 
-/** What the executor needs of the world. */
-export interface ApplyDeps {
-  readonly clock: Clock
-  readonly journal: JournalStore
-  readonly actionsFor: ActionsFor
-  /** Samples the cluster until it is as planned, certainly is not, or time is up. */
-  readonly verify: (
-    plan: Plan,
-    rejoined: ReadonlySet<string>,
-    withinMs: number,
-    onMissing: (missing: readonly string[]) => void,
-  ) => Promise<Verdict>
-  readonly progress: (event: ApplyEvent) => void
-  /** Asked between steps: true after the first Ctrl-C. */
-  readonly stopRequested: () => boolean
-  /** Who applies, `user@machine`: written into journals and locks. */
-  readonly by: string
-}
-
-/** Where to begin: what an earlier run of the same plan has done. */
-export interface Start {
-  /** Ids of steps that need not be done again. */
-  readonly done: ReadonlySet<string>
-  /** Ids of steps that were begun in an earlier run, done or not. */
-  readonly begun: ReadonlySet<string>
-  /** Ids of steps that an earlier run left in flight or failed: their effect is looked for before they act. */
-  readonly interrupted: ReadonlySet<string>
-  /** Journal under which this plan runs: its own id, or that of the plan it takes back. */
-  readonly journal: string
-  /** Put before the ids of steps in the journal. */
-  readonly prefix: string
-}
+/** How often a condition that is waited for is asked again. */
+const pollMs = 500
 
 interface Halt {
   readonly code: StopCode
   readonly why: string
   readonly step: Step | undefined
 }
-
-/** How often a condition that is waited for is asked again. */
-const pollMs = 500
-
-/** Writing steps: none of them runs before the barrier is proved again. */
-export const writing: ReadonlySet<string> = new Set(['fence', 'write-file', 'move-away', 'restore-copy'])
 
 /**
  * Carries out a plan: phases in order, hosts in parallel inside each, the steps of one host in sequence. Each step
@@ -100,7 +62,8 @@ class Run {
   async run(): Promise<ApplyOutcome> {
     for (const phase of this.#plan.phases) {
       if (phase.steps.every(step => this.#done.has(step.id))) continue
-      await this.#phase(phase)
+      if (!mayRunAhead(this.#plan, phase)) await this.#hearDead()
+      if (this.#halt === undefined) await this.#phase(phase)
       if (this.#halt !== undefined) return await this.#stopped(this.#halt)
     }
     const back = this.#plan.method === 'back'
@@ -110,6 +73,12 @@ class Run {
     const outcome = back ? 'taken-back' : verified ? 'verified' : 'done'
     await this.#journal.append({type: 'finished', outcome: back ? 'taken-back' : 'verified'})
     return {kind: 'finished', outcome, elapsedMs: this.#elapsed(), notes: this.#notes}
+  }
+
+  /** A server that was declared dead and answers after all ends the plan before anything is written. */
+  async #hearDead(): Promise<void> {
+    const speak = await this.#deps.deadSpeak()
+    if (speak.length > 0) this.#stop({code: 'PLAN_STALE', why: speak.join(' '), step: undefined})
   }
 
   async #phase(phase: Phase): Promise<void> {

@@ -1,10 +1,10 @@
 import type {FleetObservation, ServerObservation} from '../core/model/observation.js'
-import type {Plan} from '../core/model/plan.js'
+import type {Plan, PlanHost} from '../core/model/plan.js'
 import type {ApplyEvent} from '../core/model/progress.js'
 import {read, valueOf} from '../core/model/reading.js'
 import type {WriteTrial} from '../core/verifying/expectation.js'
 import type {ActionsFor, HostActionsMaker} from '../ports/host-actions.js'
-import type {ApplyDeps} from './apply.js'
+import type {ApplyDeps} from './apply-deps.js'
 import {collectFleet} from './collect.js'
 import {readContents} from './consul-contents.js'
 import {makeHostQuestions, tryWrite} from './host-questions.js'
@@ -21,6 +21,11 @@ export interface PlanSessionOptions {
   readonly stopRequested: () => boolean
   readonly times?: Partial<VerifyTimes>
 }
+
+/** How long a host declared dead is given to take a connection, in milliseconds: two tries of a TCP handshake. */
+const deadConnectMs = 3000
+
+const silence = (): Promise<readonly string[]> => Promise.resolve([])
 
 /** A session seen from a plan: its hosts only, reached through the session's connections. */
 export class PlanSession {
@@ -41,13 +46,37 @@ export class PlanSession {
     return observation
   }
 
+  /** Observes the fleet without the hosts declared dead; those are looked at beside it, see `lookAtDead`. */
+  async observeLiving(): Promise<FleetObservation> {
+    const {observation, hosts} = await this.#session.observe(
+      {},
+      this.#names(host => host.role === 'dead'),
+    )
+    this.#session.requireReached(observation)
+    for (const host of hosts) this.#hosts.set(host.server.host, host)
+    return observation
+  }
+
+  /**
+   * Looks once more at the hosts declared dead, for less long than planning did: a host that is up answers within the
+   * limit, and one that is not must not hold up the recovery.
+   */
+  async lookAtDead(): Promise<readonly ServerObservation[]> {
+    const names = this.#names(host => host.role === 'dead')
+    if (names.size === 0) return []
+    return (await this.#collect([...names], deadConnectMs)).observation.servers
+  }
+
+  #names(choose: (host: PlanHost) => boolean): ReadonlySet<string> {
+    return new Set(this.#plan.hosts.filter(choose).map(host => host.host))
+  }
+
   /**
    * Observes the hosts that take part, contents included. Hosts declared dead are left out: waiting for them to
    * answer would make each sample as long as a connection's time limit.
    */
   async observeForVerify(): Promise<FleetObservation> {
-    const names = this.#plan.hosts.filter(host => host.role !== 'dead').map(host => host.host)
-    const {observation, hosts} = await this.#collect(names)
+    const {observation, hosts} = await this.#collect([...this.#names(host => host.role !== 'dead')])
     const servers = await Promise.all(hosts.map(withContents))
     return {...observation, servers}
   }
@@ -63,7 +92,7 @@ export class PlanSession {
   }
 
   /** The executor's view of the world. */
-  applyDeps(options: PlanSessionOptions): ApplyDeps {
+  applyDeps(options: PlanSessionOptions, deadSpeak: ApplyDeps['deadSpeak'] = silence): ApplyDeps {
     const {collect, journal, by} = this.#session.deps
     return {
       clock: collect.clock,
@@ -80,6 +109,7 @@ export class PlanSession {
         }),
       progress: options.progress,
       stopRequested: options.stopRequested,
+      deadSpeak,
     }
   }
 
@@ -129,9 +159,14 @@ export class PlanSession {
     }
   }
 
-  async #collect(names: readonly string[]) {
+  async #collect(names: readonly string[], connectMsMax = Infinity) {
     const {fleet, deps} = this.#session
-    const members = fleet.members.filter(member => names.includes(member.target.host))
+    const members = fleet.members
+      .filter(member => names.includes(member.target.host))
+      .map(member => {
+        const connectTimeoutMs = Math.min(member.target.connectTimeoutMs, connectMsMax)
+        return {...member, target: {...member.target, connectTimeoutMs}}
+      })
     const collected = await collectFleet(
       deps.collect,
       {...fleet, members},

@@ -9,8 +9,8 @@ import {valueOf} from '../core/model/reading.js'
 import {begunAnew} from '../core/planning/back.js'
 import {driftOfDead} from '../core/planning/fingerprint.js'
 import {expectationOf} from '../core/verifying/expectation.js'
-import {writing} from './apply.js'
-import type {Start} from './apply.js'
+import {writing} from './apply-deps.js'
+import type {Start} from './apply-deps.js'
 import {isStart} from './plan-hosts.js'
 
 /** Steps of a plan that takes another back are journaled under that one's id, told apart by this prefix. */

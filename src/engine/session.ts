@@ -37,13 +37,18 @@ export class Session {
     return this.target
   }
 
-  /** Looks at the whole fleet. A cluster that only hosts named is called by its datacenter. */
-  async observe(options: CollectOptions = {}): Promise<CollectedFleet> {
+  /** Looks at the fleet, all of it but `except`. A cluster that only hosts named is called by its datacenter. */
+  async observe(
+    options: CollectOptions = {},
+    except: ReadonlySet<string> = new Set(),
+  ): Promise<CollectedFleet> {
     if (this.deps.discover && !this.discovered) {
       this.discovered = true
       this.target = (await discover(this.deps.collect, this.target, this.deps.options)).fleet
     }
-    const collected = await collectFleet(this.deps.collect, this.target, {...this.deps.options, ...options})
+    const members = this.target.members.filter(member => !except.has(member.target.host))
+    const target = {...this.target, members}
+    const collected = await collectFleet(this.deps.collect, target, {...this.deps.options, ...options})
     return this.nameByDatacenter(collected)
   }
 

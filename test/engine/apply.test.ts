@@ -200,6 +200,25 @@ t.test('two operators at once: the second is refused, and gives back what it had
 })
 
 t.test(
+  'a server declared dead that speaks up while the others are stopped ends the plan unwritten',
+  async t => {
+    const {rehearsal, world, plan} = outage()
+    const dead = plan.hosts.find(host => host.role === 'dead')?.host ?? 'nobody'
+    const deadSpeak = [`${dead} was declared dead, and its host answers.`]
+    const outcome = stopped(await run(plan, {...rehearsal, deadSpeak}))
+    t.match(outcome, {code: 'PLAN_STALE', asBefore: true, why: deadSpeak[0]})
+    t.same(outcome.left, {stopped: [], held: [], locked: [], written: [], fenced: []})
+    t.notOk(
+      plan.phases.some(
+        phase => phase.name === 'copy' && phase.steps.some(step => outcome.done.includes(step.id)),
+      ),
+      'no copy was begun',
+    )
+    for (const name of ['a', 'b']) t.ok(world.host(name).running, `${name} runs as before`)
+  },
+)
+
+t.test(
   'a log that moved between plan and stop: everything is started as it was and a new plan is asked for',
   async t => {
     const {rehearsal, world, plan} = outage()

@@ -2,7 +2,7 @@ import type {JournalEntry} from '../../src/core/model/journal.js'
 import type {PeersFixIntent, Plan} from '../../src/core/model/plan.js'
 import type {ApplyEvent, ApplyOutcome} from '../../src/core/model/progress.js'
 import {planPeersFix} from '../../src/core/planning/peers-fix.js'
-import type {ApplyDeps} from '../../src/engine/apply.js'
+import type {ApplyDeps} from '../../src/engine/apply-deps.js'
 import {applyPlan} from '../../src/engine/apply.js'
 import {resumePoint, serversUp} from '../../src/engine/resume.js'
 import type {QuorateError} from '../../src/errors.js'
@@ -76,6 +76,8 @@ export interface Rehearsal {
   readonly moment?: Moment
   readonly by?: string
   readonly stopRequested?: () => boolean
+  /** What the look at the servers declared dead brings, while the first steps run. */
+  readonly deadSpeak?: readonly string[]
 }
 
 /** What the executor needs, all of it modelled. */
@@ -120,6 +122,7 @@ export function depsFor(plan: Plan, rehearsal: Rehearsal): ApplyDeps {
       ),
     progress: event => rehearsal.events.push(event),
     stopRequested: rehearsal.stopRequested ?? (() => false),
+    deadSpeak: () => Promise.resolve(rehearsal.deadSpeak ?? []),
   }
 }
 

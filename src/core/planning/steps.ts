@@ -58,8 +58,11 @@ export function lockPhase(list: PhaseList, hosts: readonly PlanHost[]): void {
   )
 }
 
-/** The time a server has after SIGTERM before SIGKILL: without a leader it would linger for 5 to 10 s for nothing. */
-const GRACE_MS = 2000
+/**
+ * The time a server has after SIGTERM before SIGKILL. Without a leader it would linger for 5 to 10 s for nothing, and
+ * what it acknowledged is on disk already: killed servers of every version lost nothing.
+ */
+const GRACE_MS = 500
 
 /** Holds the managers, stops the servers without a leave, and proves every one of them stopped (the barrier). */
 export function barrierPhases(

@@ -1,5 +1,5 @@
-import {driftOf} from '../../core/planning/fingerprint.js'
-import type {FleetObservation} from '../../core/model/observation.js'
+import {driftOf, driftOfDead} from '../../core/planning/fingerprint.js'
+import type {FleetObservation, ServerObservation} from '../../core/model/observation.js'
 import type {Plan} from '../../core/model/plan.js'
 import type {ApplyOutcome} from '../../core/model/progress.js'
 import {valueOf} from '../../core/model/reading.js'
@@ -7,6 +7,7 @@ import {QuorateError} from '../../errors.js'
 import {applyPlan} from '../apply.js'
 import type {Consented} from '../consent.js'
 import {JournalWriter} from '../journal-writer.js'
+import {beforeDeadline} from '../limits.js'
 import {PlanSession} from '../plan-session.js'
 import type {PlanSessionOptions} from '../plan-session.js'
 import type {Session} from '../session.js'
@@ -15,6 +16,9 @@ import type {Session} from '../session.js'
 export interface ApplyIntent extends PlanSessionOptions {
   readonly consent: Consented
 }
+
+/** How much longer than the servers of the plan those declared dead are waited for before the first step. */
+const promptMs = 300
 
 /**
  * Applies a plan exactly as it is. Before the first step the plan is saved, the fleet is observed again and the plan is
@@ -29,15 +33,25 @@ export async function apply(session: Session, plan: Plan, intent: ApplyIntent): 
         hints: [`quorate resume ${plan.id}`, `quorate history ${plan.id}`],
       })
     const planSession = new PlanSession(session, plan)
-    const fleet = await planSession.observeAll()
+    const looking = planSession.lookAtDead()
+    looking.catch(() => undefined) // told where it is awaited; the look at the living may fail first
+    const fleet = await planSession.observeLiving()
     checkCluster(plan, fleet)
-    checkDrift(session, plan, fleet)
+    const withDead = (dead: readonly ServerObservation[]): FleetObservation => ({
+      ...fleet,
+      servers: [...fleet.servers, ...dead],
+    })
+    // One that lives answers as fast as the others, and is told before anything is done; silence takes longer.
+    const {clock} = collect
+    const early = await beforeDeadline(looking, clock, clock.nowMs() + promptMs, () => [])
+    checkDrift(session, plan, withDead(early))
     await journal.savePlan(plan)
     const writer = await JournalWriter.open(journal, collect.clock, plan.id, '')
     await writer.append({type: 'opened', by, ...intent.consent})
     const none = new Set<string>()
     const start = {done: none, begun: none, interrupted: none, journal: plan.id, prefix: ''}
-    return await applyPlan(planSession.applyDeps(intent), plan, start)
+    const deadSpeak = async (): Promise<readonly string[]> => driftOfDead(plan, withDead(await looking))
+    return await applyPlan(planSession.applyDeps(intent, deadSpeak), plan, start)
   })
 }
 
