@@ -131,6 +131,9 @@ export type Refusal =
   | 'too-many-in-flight'
   | 'shutting-down'
   | 'timed-out'
+  /** Bootstrap of a server that has a term, a log or a snapshot already. */
+  | 'has-existing-state'
+  | 'snapshot-failed'
 
 /**
  * What happens to a node. Every event comes with the time of a monotonic clock in milliseconds; the node never
@@ -144,11 +147,17 @@ export type RaftEvent =
   | {readonly on: 'request'; readonly token: number; readonly request: Exclude<RaftRequest, SnapshotRequest>}
   /** A snapshot came in and lies complete and synced on disk under `request.meta.id`, not yet in use. */
   | {readonly on: 'snapshot-received'; readonly token: number; readonly request: SnapshotRequest}
-  /** The answer to our request, or that none came (connection refused, closed, timed out). */
+  /**
+   * The answer to our request, or that none came (connection refused, closed, timed out). Exactly one for each
+   * request. A peer that answers a pre-vote with the error "unexpected command" is given here as having granted it.
+   */
   | {readonly on: 'response'; readonly requestId: number; readonly response: RaftResponse | undefined}
   /** All persist effects up to and with `persistId` are on disk. */
   | {readonly on: 'persisted'; readonly persistId: number}
-  /** Entries asked for by `read-log`. Shorter than asked when the byte limit was reached, never empty. */
+  /**
+   * Entries asked for by `read-log`. Shorter than asked when the byte limit was reached; empty only when they are
+   * gone, because the log was cut or reset since.
+   */
   | {readonly on: 'log-read'; readonly readId: number; readonly entries: readonly LogEntry[]}
   /** The state machine has applied all entries up to `index`. */
   | {readonly on: 'applied'; readonly index: number}
@@ -232,7 +241,10 @@ export type RaftEffect =
   | {readonly do: 'respond'; readonly token: number; readonly response: RaftResponse}
   /** These entries are committed: apply them in order, then tell `applied`. */
   | {readonly do: 'apply'; readonly entries: readonly LogEntry[]}
-  /** Make a snapshot of the state machine as it is after `index`, with this configuration; tell `snapshot-taken`. */
+  /**
+   * Make a snapshot of the state machine as it is now that all `apply` effects before this one are done, which is
+   * after `index`, with this configuration; tell `snapshot-taken`. Later entries may be applied while it is written.
+   */
   | {
       readonly do: 'take-snapshot'
       readonly index: number
