@@ -1,4 +1,4 @@
-/** The checksums of stores: FNV-1a 64 (BoltDB metas), CRC-32C (raft-wal), CRC-64/XZ (snapshots). */
+/** The checksums of stores and packets: FNV-1a 64 (BoltDB metas), CRC-32C (raft-wal), CRC-64/XZ (snapshots), CRC-32 (gossip). */
 
 /** A 64-bit value in two unsigned halves; bigint would be many times slower over whole files. */
 export interface Halves {
@@ -13,16 +13,26 @@ export function fnv1a64(bytes: Uint8Array): bigint {
   return hash
 }
 
-const crc32cTable = Uint32Array.from({length: 256}, (_, n) => {
-  let crc = n
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
-  return crc >>> 0
-})
+const reflectedTable = (polynomial: number): Uint32Array =>
+  Uint32Array.from({length: 256}, (_, n) => {
+    let crc = n
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ polynomial : crc >>> 1
+    return crc >>> 0
+  })
+const crc32cTable = reflectedTable(0x82f63b78)
+const crc32Table = reflectedTable(0xedb88320)
 
 /** CRC-32C (Castagnoli), continued from `previous`; 0 starts a new one. */
 export function crc32c(bytes: Uint8Array, previous = 0): number {
   let crc = ~previous >>> 0
   for (const byte of bytes) crc = (crc32cTable[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8)
+  return ~crc >>> 0
+}
+
+/** CRC-32 with the IEEE polynomial, as zlib has it. */
+export function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff
+  for (const byte of bytes) crc = (crc32Table[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8)
   return ~crc >>> 0
 }
 
