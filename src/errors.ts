@@ -8,7 +8,10 @@ export const ERRORS = {
   USAGE: {exit: 'usage', means: 'A flag or argument is not what the command takes.'},
   INVENTORY_NOT_FOUND: {exit: 'usage', means: 'No inventory file was found and no host was named.'},
   INVENTORY_INVALID: {exit: 'usage', means: 'The inventory file does not parse or breaks its schema.'},
-  CLUSTER_UNKNOWN: {exit: 'usage', means: 'The inventory has no cluster of this name.'},
+  CLUSTER_UNKNOWN: {
+    exit: 'usage',
+    means: 'Neither the inventory nor this machine has a cluster of this name.',
+  },
   CLUSTER_AMBIGUOUS: {exit: 'usage', means: 'The inventory has several clusters and none was named.'},
   NOT_A_RAFT_DIRECTORY: {exit: 'usage', means: 'The directory holds no Raft data.'},
   STORE_UNREADABLE: {exit: 'inconclusive', means: 'The log store is damaged or could not be read.'},
@@ -109,6 +112,29 @@ export const ERRORS = {
   },
   UNVERIFIED: {exit: 'unverified', means: 'Every step is done, but the cluster did not converge in time.'},
   VERIFY_FAILED: {exit: 'verify-failed', means: 'Every step is done, and the cluster is not as planned.'},
+  // The agent, and agents asked over their API
+  AGENT_CONFIG_INVALID: {
+    exit: 'usage',
+    means: 'A flag or a config file of the agent has an unknown key, a wrong value or a contradiction.',
+  },
+  AGENT_NOT_STARTED: {exit: 'refused', means: 'The agent could not start; its message says why.'},
+  API_UNREACHABLE: {exit: 'unreachable', means: 'No agent answers at the address of the HTTP API.'},
+  API_REFUSED: {exit: 'refused', means: 'The agent refused what it was asked, or could not do it.'},
+  API_NO_LEADER: {exit: 'quorum-lost', means: 'The agent knows no leader that could do it.'},
+  KEY_NOT_FOUND: {exit: 'refused', means: 'The KV store has no such key.'},
+  CHECK_FAILED: {
+    exit: 'refused',
+    means: 'The key has changed since, or is locked; nothing was written.',
+  },
+  // Local clusters
+  NO_LOOPBACK: {
+    exit: 'refused',
+    means: 'This system has no loopback address for each server of a local cluster, or none is free.',
+  },
+  CLUSTER_EXISTS: {exit: 'refused', means: 'A local cluster of this name and of another shape is there.'},
+  AGENT_FAILED: {exit: 'incomplete', means: 'An agent of a local cluster ended, or no leader came in time.'},
+  HELD: {exit: 'refused', means: 'A plan keeps a server of a local cluster from being started.'},
+  STILL_RUNS: {exit: 'refused', means: 'A server of a local cluster runs, and must not for this.'},
 } as const satisfies Record<string, {readonly exit: ExitName; readonly means: string}>
 
 export type ErrorCode = keyof typeof ERRORS

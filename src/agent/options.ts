@@ -47,10 +47,7 @@ export interface AgentOptions {
   readonly pidFile: string | undefined
   /** Files that the settings came from, in merge order; shown at start. */
   readonly sources: readonly string[]
-  /**
-   * A file with one IP address, `host:port` or `!` comment per line: the agent neither sends to nor hears those
-   * addresses for as long as they stand there. Partitions of local clusters are made with it.
-   */
+  /** The addresses refused for as long as they stand in this file, one per line (`watchPeerFilter`). */
   readonly blockedPeersFile: string | undefined
 }
 

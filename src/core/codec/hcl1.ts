@@ -9,12 +9,14 @@ const DEPTH_MAX = 100
 const TEXT_MAX = 4 << 20
 
 /** A setting or block: `a = 1` has one key, `service "web" {…}` two. */
-interface HclItem {
+export interface HclItem {
   readonly keys: readonly string[]
   readonly value: HclNode
   readonly offset: number
 }
-type HclNode =
+
+/** A value as it stands in the text, before blocks become lists of maps. */
+export type HclNode =
   | {readonly kind: 'scalar'; readonly value: string | number | boolean}
   | {readonly kind: 'list'; readonly items: readonly HclNode[]}
   | {readonly kind: 'object'; readonly items: readonly HclItem[]}
@@ -31,9 +33,22 @@ export interface HclMap {
  * their config files so. Templates and `${…}` stay text.
  */
 export function parseHcl1(text: string, file?: string): Parsed<HclMap> {
+  return reading(text, file, items => toMap(items))
+}
+
+/** Reads HCL 1 without merging what is set twice: every setting and block where it stands. */
+export function parseHcl1Items(text: string, file?: string): Parsed<readonly HclItem[]> {
+  return reading(text, file, items => items)
+}
+
+function reading<T>(
+  text: string,
+  file: string | undefined,
+  make: (items: readonly HclItem[]) => T,
+): Parsed<T> {
   if (text.length > TEXT_MAX) return problemAt('the file is too large', {line: 1, column: 1}, file)
   try {
-    return parsed(toMap(new HclReader(text).root()))
+    return parsed(make(new HclReader(text).root()))
   } catch (failure) {
     if (failure instanceof HclFailure) return problemAt(failure.message, placeOf(text, failure.offset), file)
     throw failure

@@ -20,7 +20,7 @@ export function parseKeyring(bytes: Uint8Array, sha256: (bytes: Uint8Array) => s
     return problemAt('the keyring is not a list', placeOf(text, scan.node.offset))
   const fingerprints: string[] = []
   for (const item of scan.node.items.slice(0, KEYS_MAX)) {
-    const key = item.kind === 'string' ? decodeKey(item.value) : undefined
+    const key = item.kind === 'string' ? decodeGossipKey(item.value) : undefined
     if (key === undefined)
       return problemAt('a key is not base64 of 16, 24 or 32 bytes', placeOf(text, item.offset))
     fingerprints.push(sha256(key).slice(0, 12))
@@ -30,11 +30,12 @@ export function parseKeyring(bytes: Uint8Array, sha256: (bytes: Uint8Array) => s
 
 /** The fingerprint of a key given as `encrypt` in a config file; undefined when it is no key. */
 export function keyFingerprint(key: string, sha256: (bytes: Uint8Array) => string): string | undefined {
-  const bytes = decodeKey(key)
+  const bytes = decodeGossipKey(key)
   return bytes === undefined ? undefined : sha256(bytes).slice(0, 12)
 }
 
-function decodeKey(text: string): Uint8Array | undefined {
+/** The bytes of a gossip key in base64; undefined when it is no key of 16, 24 or 32 bytes. */
+export function decodeGossipKey(text: string): Uint8Array | undefined {
   if (text.length > 64 || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined
   const key = Uint8Array.from(atob(text), character => character.charCodeAt(0))
   return [16, 24, 32].includes(key.length) ? key : undefined
