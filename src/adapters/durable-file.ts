@@ -19,7 +19,7 @@ export async function makePrivateDirectory(directory: string): Promise<void> {
 }
 
 /** Writes a whole file or none: temporary name beside it, fsync, rename, fsync of the directory. */
-export async function writeDurably(path: string, text: string): Promise<void> {
+export async function writeDurably(path: string, text: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {
     const handle = await open(temporary, 'wx', 0o600)

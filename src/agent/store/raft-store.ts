@@ -1,39 +1,12 @@
-import type {Configuration} from '../../core/model/configuration.js'
-import type {HardState, LogEntry, RaftEffect, SnapshotMeta} from '../../core/raft/messages.js'
-
-/** What the store found at its start. */
-export interface FoundState {
-  readonly hardState: HardState
-  /** First index of the log; one past `lastIndex` when the log is empty. */
-  readonly firstIndex: number
-  /** Last index of the log; of an empty log the index of the snapshot, or 0. */
-  readonly lastIndex: number
-  /** The terms of the log in ascending order: each run reaches up to the next one's first index. */
-  readonly termRuns: readonly TermRun[]
-  /** Every peer set in the log above the snapshot, oldest first, with the index of its entry. */
-  readonly configurations: readonly FoundConfiguration[]
-  /** The newest snapshot that is whole. */
-  readonly snapshot: SnapshotMeta | undefined
-}
-
-/** Where a term begins in the log. */
-export interface TermRun {
-  readonly firstIndex: number
-  readonly term: number
-}
-
-/** A peer set that an entry of the log sets. */
-export interface FoundConfiguration {
-  readonly index: number
-  readonly configuration: Configuration
-}
+import type {LogEntry, RaftEffect, SnapshotMeta} from '../../core/raft/messages.js'
+import type {Restored} from '../../core/raft/types.js'
 
 /** Something that has to be on disk before it is told. */
 export type Persist = Extract<RaftEffect, {readonly do: 'persist' | 'reset-log'}>
 
 /** The Raft log, term and vote, and snapshots of one server, in its `raft` directory. */
 export interface RaftStore {
-  readonly found: FoundState
+  readonly found: Restored
   readonly snapshots: SnapshotStore
   /**
    * Takes something to be put on disk. All that is taken while a sync is under way shares the next one; then
