@@ -50,14 +50,9 @@ class PacketReader {
   /** Adds what the bytes hold; tells why they hold nothing. */
   read(bytes: Uint8Array, depth: number): string | undefined {
     if (depth > DEPTH_MAX) return 'wrappers stand too deep in one another'
-    switch (bytes[0]) {
-      case MessageType.hasCrc:
-        return this.readChecked(bytes, depth)
-      case MessageType.compress:
-        return this.readCompressed(bytes, depth)
-      case MessageType.compound:
-        return this.readCompound(bytes, depth)
-    }
+    if (bytes[0] === MessageType.hasCrc) return this.readChecked(bytes, depth)
+    if (bytes[0] === MessageType.compress) return this.readCompressed(bytes, depth)
+    if (bytes[0] === MessageType.compound) return this.readCompound(bytes, depth)
     const message = decodeMessage(bytes)
     if (!message.ok) return message.problem
     if (this.parts.length >= PARTS_MAX) return 'there are too many messages in one packet'
