@@ -94,16 +94,32 @@ function typedFlags(flags: FleetFlagValues): readonly string[] {
   return [...words, ...sudo, ...(flags['ask-sudo-password'] === true ? ['--ask-sudo-password'] : [])]
 }
 
-async function loadInventory(flags: FleetFlagValues): Promise<Inventory | undefined> {
+/** The inventory that flags mean. A local cluster is known by its name where the inventory has none of that name. */
+async function loadInventory(
+  flags: FleetFlagValues,
+  cluster: string | undefined,
+): Promise<Inventory | undefined> {
   const {findInventory, readInventory} = await import('./adapters/inventory-file.js')
   if (flags.inventory === undefined) {
     const found = findInventory(process.env, process.cwd())
-    return found === undefined ? undefined : readInventory(found)
+    const inventory = found === undefined ? undefined : await readInventory(found)
+    if (cluster === undefined || inventory?.clusters.some(one => one.name === cluster) === true)
+      return inventory
+    return (await loadLocalCluster(cluster)) ?? inventory
   }
   const {isAnsibleInventory, readAnsibleInventory} = await import('./adapters/ansible-inventory.js')
   return (await isAnsibleInventory(flags.inventory))
     ? readAnsibleInventory(flags.inventory)
     : readInventory(flags.inventory)
+}
+
+async function loadLocalCluster(name: string): Promise<Inventory | undefined> {
+  const [{localClusterInventory}, {clustersDirectory, isClusterName}] = await Promise.all([
+    import('./cluster/inventory.js'),
+    import('./cluster/state.js'),
+  ])
+  const local = isClusterName(name) ? await localClusterInventory(process.env, name) : undefined
+  return local === undefined ? undefined : {path: clustersDirectory(process.env), clusters: [local]}
 }
 
 /** Names the fleet that flags and arguments mean, without touching a host. */
@@ -123,7 +139,7 @@ export async function nameFleetFrom(flags: FleetFlagValues, hosts: readonly stri
       sshConfigHosts,
       typed: typedFlags(flags),
     },
-    await loadInventory(flags),
+    await loadInventory(flags, flags.cluster),
   )
 }
 
@@ -239,7 +255,10 @@ export async function openPlanSession(
   plan: Plan,
   terminal: Terminal,
 ): Promise<Opened> {
-  const known = (await loadInventory(flags))?.clusters.some(cluster => cluster.name === plan.cluster) === true
+  const known =
+    (await loadInventory(flags, flags.cluster ?? plan.cluster))?.clusters.some(
+      cluster => cluster.name === plan.cluster,
+    ) === true
   const named = {...flags, product: flags.product ?? plan.product}
   if (flags.cluster !== undefined || known)
     return openSession({...named, cluster: flags.cluster ?? plan.cluster}, [], terminal)
@@ -256,16 +275,22 @@ export async function hostActionsMaker(fleet: FleetTarget): Promise<HostActionsM
     import('./adapters/host-actions.js'),
     import('./adapters/service/index.js'),
   ])
+  const isLocal = fleet.members.some(({target}) => target.ownDirectory !== undefined)
+  const clusterManager = isLocal
+    ? (await import('./cluster/service-manager.js')).clusterServiceManager(process.env)
+    : undefined
   return ({connection, host, holder, questions}) => {
     if (host.service === undefined) return undefined
     const {manager, unit} = host.service
+    const known = manager === 'cluster' ? clusterManager : serviceManagerFor(manager)
+    if (known === undefined) return undefined
     const custom = fleet.members.find(member => member.target.host === host.host)?.overrides.customService
     return makeHostActions({
       connection,
       host,
       holder,
       questions,
-      manager: serviceManagerFor(manager),
+      manager: known,
       unit: custom === undefined ? {manager, unit} : {manager, unit, custom},
     })
   }

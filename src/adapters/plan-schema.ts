@@ -102,7 +102,7 @@ const planHost = z.object({
   version: maybe(text),
   service: maybe(
     z.object({
-      manager: z.enum(['systemd', 'upstart', 'sysv', 'supervisor', 'runit', 'custom']),
+      manager: z.enum(['systemd', 'upstart', 'sysv', 'supervisor', 'runit', 'custom', 'cluster']),
       unit: text,
       enabled: maybe(z.boolean()),
       masked: z.boolean(),

@@ -84,6 +84,7 @@ function memberOf(name: string, settings: HostSettings, connectTimeoutMs: number
       sudo: settings.sudo,
       sudoPassword: settings.sudoPassword,
       connectTimeoutMs,
+      ownDirectory: settings.ownDirectory,
     },
     overrides: {
       dataDir: settings.dataDir,

@@ -169,6 +169,7 @@ class HostObserver {
         this.fleet.product,
         ...asked.map(word => word ?? ''),
         ...[configBytes, logBytes, journalLines].map(String),
+        this.member.target.ownDirectory === undefined ? '' : 'only',
       ],
       stdin: new TextEncoder().encode(PROBE_SCRIPT),
       timeoutMs: Math.max(1000, Math.min(PROBE_MS, this.deadlineMs - sentAtMs)),
@@ -191,6 +192,7 @@ class HostObserver {
       sentAtMs,
       receivedAtMs,
       sha256: this.deps.sha256,
+      ...(this.member.target.ownDirectory === undefined ? {} : {only: {address: this.member.target.address}}),
     })
   }
 

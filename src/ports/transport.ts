@@ -88,6 +88,11 @@ export interface HostTarget {
   /** Where the sudo password comes from; never the password itself. */
   readonly sudoPassword: {readonly env: string} | {readonly file: string} | 'ask' | undefined
   readonly connectTimeoutMs: number
+  /**
+   * Set where the host is one of several servers of this machine and user, as in a local cluster. What quorate keeps on
+   * a host (locks, copies, records) then lies in this directory, and no root is needed.
+   */
+  readonly ownDirectory?: string | undefined
 }
 
 /** Opens a connection. Resolves to a reason, never throws for what the world does. */

@@ -7,7 +7,10 @@ import {systemd} from './systemd.js'
 import {sysv} from './sysv.js'
 import {upstart} from './upstart.js'
 
-const MANAGERS: Readonly<Record<ServiceManagerName, ServiceManager>> = {
+/** The manager of local clusters is not one of a host: it lives with the clusters. */
+type HostManagerName = Exclude<ServiceManagerName, 'cluster'>
+
+const MANAGERS: Readonly<Record<HostManagerName, ServiceManager>> = {
   systemd,
   runit,
   supervisor,
@@ -17,6 +20,6 @@ const MANAGERS: Readonly<Record<ServiceManagerName, ServiceManager>> = {
 }
 
 /** The service manager of a name. */
-export function serviceManagerFor(name: ServiceManagerName): ServiceManager {
+export function serviceManagerFor(name: HostManagerName): ServiceManager {
   return MANAGERS[name]
 }

@@ -2,7 +2,7 @@ import {readFile} from 'node:fs/promises'
 import {userInfo} from 'node:os'
 import {unread} from '../../core/model/reading.js'
 import {printable} from '../../core/text.js'
-import type {Connector, HostTarget} from '../../ports/transport.js'
+import type {Connector, HostConnection, HostTarget} from '../../ports/transport.js'
 import {ConnectProblem} from './connect-problem.js'
 import {HostLinkConnection} from './host-connection.js'
 import type {Link} from './link.js'
@@ -48,8 +48,14 @@ async function connect(
   options: ConnectorOptions,
   reach: SshReach,
   secrets: AskedSecrets,
-): Promise<HostLinkConnection> {
+): Promise<HostConnection> {
   const link = await openLink(target, options, reach, secrets)
+  if (target.ownDirectory !== undefined) {
+    const {LocalServerConnection} = await import('./local-server.js')
+    const {username} = userInfo()
+    const machine = new HostLinkConnection(target.host, link, username, {kind: 'direct'}, undefined)
+    return new LocalServerConnection(machine, target.ownDirectory)
+  }
   try {
     const password = async (): Promise<string | undefined> => sudoPassword(target, options, secrets)
     const {user, root, shell} = await findRoot(link, target, password)

@@ -39,6 +39,8 @@ const VERBS: Readonly<Record<ProductName, string | undefined>> = {
 /** Programs that carry the server's command line as their own arguments while the server is their child. */
 const WRAPPERS =
   /^(sudo|doas|su|sh|dash|bash|ash|ksh|busybox|chpst|softlimit|setuidgid|runuser|setpriv|timeout|env|strace|nsenter|start-stop-daemon|daemon|tini|dumb-init|docker|docker-proxy|ssh|vi|vim|less|grep|tail)$/
+/** What runs quorate's own agent. */
+const INTERPRETERS = /^(node|nodejs|bun)$/
 const SECRET_FLAGS = /^--?(encrypt|token|acl[-_a-z]*token)$/
 const TICKS_PER_SECOND = 100 // USER_HZ, the same on every Linux that /proc is read on
 
@@ -175,8 +177,7 @@ function isProduct(process: ProbedProcess, product: ProductName): boolean {
   const program = baseName(process.executable ?? process.argv[0] ?? '')
   if (WRAPPERS.test(program)) return false
   const verb = VERBS[product]
-  const isVerb =
-    verb === undefined || process.argv.slice(1).find(argument => !argument.startsWith('-')) === verb
+  const isVerb = verb === undefined || wordsOf(process.argv, program)[0] === verb
   if (!isVerb) return false
   const named = NAMES[product].some(
     name => program === name || (program.startsWith(name) && /^[-_.]?v?\d/.test(program.slice(name.length))),
@@ -185,6 +186,12 @@ function isProduct(process: ProbedProcess, product: ProductName): boolean {
   return (
     product === 'consul' && process.argv.some(word => /^--?(data-dir|config-dir|config-file)\b/.test(word))
   )
+}
+
+/** The arguments that are no flags; those of an interpreter begin behind its script. */
+function wordsOf(argv: readonly string[], program: string): readonly string[] {
+  const words = argv.slice(1).filter(argument => !argument.startsWith('-'))
+  return INTERPRETERS.test(program) ? words.slice(1) : words
 }
 
 function baseName(path: string): string {

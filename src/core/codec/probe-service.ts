@@ -7,6 +7,7 @@ import {parseDate} from './probe-host.js'
 import {text} from './probe-frames.js'
 import {withoutSecrets} from './probe-process.js'
 import type {ProbeSections} from './probe-sections.js'
+import {parseMemberStatus} from './member-status.js'
 import {parseSupervisorStatus} from './supervisorctl.js'
 import {parseSvStatus} from './sv-status.js'
 import {parseSysvStatus} from './sysv-status.js'
@@ -60,6 +61,8 @@ function parse(
       return parseInitctlStatus(said, unit)
     case 'sysv':
       return parseSysvStatus(said, code, unit)
+    case 'cluster':
+      return parseMemberStatus(said, unit)
     default:
       return undefined
   }
@@ -105,6 +108,7 @@ function withDefinition(service: Service, probe: ProbeSections): Service {
     }
     case 'systemd':
     case 'custom':
+    case 'cluster':
       return known
   }
 }

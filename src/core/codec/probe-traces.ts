@@ -32,7 +32,7 @@ function kindOf(path: string): Trace['kind'] | undefined {
   const name = path.slice(path.lastIndexOf('/') + 1)
   if (name.startsWith('raft.fenced-')) return 'fenced'
   if (name.startsWith('zz-quorate-')) return 'hold'
-  if (path.startsWith('/var/backups/quorate/')) return 'copy'
+  if (path.includes('/backups/quorate/')) return 'copy'
   if (/(^|\/)excluded/.test(path)) return 'excluded'
   if (/(^|\/)hold/.test(path.slice('/var/lib/quorate'.length))) return 'hold'
   return path.includes('/quorate/') ? 'lock' : undefined

@@ -1,6 +1,6 @@
 import type {FileFacts, PeersFile, ProductName, RaftFiles, ServerObservation} from '../model/observation.js'
 import type {Reading, Unread} from '../model/reading.js'
-import {read, unread, valueOf} from '../model/reading.js'
+import {mapReading, read, unread, valueOf} from '../model/reading.js'
 import {keyFingerprint, parseKeyring} from './keyring.js'
 import {matchLog} from './log-match.js'
 import {parseNodeId} from './node-id.js'
@@ -34,6 +34,8 @@ export interface ProbeContext {
   readonly receivedAtMs: number
   /** SHA-256 in lower-case hexadecimal. */
   readonly sha256: (bytes: Uint8Array) => string
+  /** Set where the host is one of several servers of its machine: the address is its own, and only that. */
+  readonly only?: {readonly address: string}
 }
 
 /** The facts, and where to look further. */
@@ -60,11 +62,12 @@ export function readProbe(sections: readonly ProbeSection[], context: ProbeConte
   const [, , uptime] = probe.text('host').split('\n')
   const uptimeSeconds = Number(uptime?.split(' ')[0] || NaN)
   const accounts = readAccounts(probe.text('passwd'))
-  const processes = readProcesses(sections, context.product, accounts, {
+  const dataDir = probe.text('data-dir').startsWith('/') ? probe.text('data-dir') : undefined
+  const all = readProcesses(sections, context.product, accounts, {
     nowSeconds: begin,
     uptimeSeconds: Number.isFinite(uptimeSeconds) ? uptimeSeconds : undefined,
   })
-  const dataDir = probe.text('data-dir').startsWith('/') ? probe.text('data-dir') : undefined
+  const processes = context.only === undefined ? all : all.filter(one => one.dataDir === dataDir)
   const raftDir = dataDir === undefined ? undefined : raftDirOf(dataDir, context.product)
   const main = processes.find(one => one.dataDir !== undefined && one.dataDir === dataDir) ?? processes[0]
   const version = readVersion(probe)
@@ -89,10 +92,10 @@ export function readProbe(sections: readonly ProbeSection[], context: ProbeConte
     product: readProduct(known),
     version,
     clockOffsetMs: readOffset(known, begin, end),
-    hostAddresses: readAddresses(probe),
+    hostAddresses: readAddresses(probe, context),
     processes: readProcessList(known, configured),
     service,
-    sockets: readSockets(probe, processes),
+    sockets: ownSockets(readSockets(probe, processes), context),
     config,
     disk: readDisk(known, stats),
     files,
@@ -189,13 +192,26 @@ function roundTrip(context: ProbeContext, begin: number | undefined, end: number
   return Math.max(0, whole - there)
 }
 
-function readAddresses(probe: ProbeSections): Reading<readonly string[]> {
+function readAddresses(probe: ProbeSections, {only}: ProbeContext): Reading<readonly string[]> {
+  if (only !== undefined) return read([only.address], probe.source('host', 'local cluster'))
   const ip = probe.find('ip')
   const addresses = ip === undefined ? parseFibTrie(probe.text('fib')) : parseIpAddresses(text(ip.bytes))
   const source = probe.source('host', ip === undefined ? '/proc/net/fib_trie' : 'ip addr')
   return addresses.length === 0
     ? unread('failed', source, 'The host did not tell its addresses.')
     : read(addresses, source)
+}
+
+/** Of a machine that runs several servers, what listens at this server's address. */
+function ownSockets(
+  sockets: ServerObservation['sockets'],
+  {only}: ProbeContext,
+): ServerObservation['sockets'] {
+  return only === undefined
+    ? sockets
+    : mapReading(sockets, all =>
+        all.filter(({address, pid}) => address === only.address || pid !== undefined),
+      )
 }
 
 function readProcessList(

@@ -18,6 +18,12 @@ export function onHost(server: ServerObservation, ...argv: readonly string[]): s
   return shellCommand(['ssh', target, ...asRoot.map(shellQuote)])
 }
 
+/** The unit of a local cluster is `CLUSTER/SERVER`. */
+function clusterWords({unit}: Service, verb: 'start' | 'stop'): readonly string[] {
+  const [cluster = '', server = ''] = unit.split('/')
+  return ['quorate', 'cluster', verb, server, '--name', cluster]
+}
+
 function startWords(service: Service): readonly (readonly string[])[] {
   const {unit} = service
   switch (service.manager) {
@@ -34,6 +40,8 @@ function startWords(service: Service): readonly (readonly string[])[] {
       return [['supervisorctl', 'start', unit]]
     case 'runit':
       return [['sv', 'up', unit]]
+    case 'cluster':
+      return [clusterWords(service, 'start')]
     case 'custom':
       return []
     default: {
@@ -60,6 +68,7 @@ export function stopCommands(server: ServerObservation): readonly string[] {
     sysv: ['service', unit, 'stop'],
     supervisor: ['supervisorctl', 'stop', unit],
     runit: ['sv', 'down', unit],
+    cluster: clusterWords(service, 'stop'),
     custom: undefined,
   }
   const chosen = words[service.manager]

@@ -14,6 +14,8 @@ export interface HostSettings {
   readonly dataDir?: string | undefined
   readonly configDir?: string | undefined
   readonly logFile?: string | undefined
+  /** Set for a server of a local cluster: see `HostTarget`. */
+  readonly ownDirectory?: string | undefined
   readonly service?:
     | {
         readonly manager?: ServiceManagerName | undefined

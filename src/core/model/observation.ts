@@ -77,7 +77,9 @@ export interface ServerProcess {
   readonly dataDir: string | undefined
 }
 
-export type ServiceManagerName = 'systemd' | 'upstart' | 'sysv' | 'supervisor' | 'runit' | 'custom'
+/** `cluster` is quorate itself, for the servers of a local cluster. */
+export type ServiceManagerName =
+  'systemd' | 'upstart' | 'sysv' | 'supervisor' | 'runit' | 'custom' | 'cluster'
 
 /** What the service manager says about the unit that runs the server. */
 export interface Service {

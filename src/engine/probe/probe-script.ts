@@ -4,7 +4,8 @@ import {PROBE_FILES} from './probe-files.js'
  * The questions a host is asked in one go: a constant POSIX sh script for `sh -s -- ARGS`, run by dash, ash of busybox
  * and bash alike. It writes nothing, takes no lock and leaves no temporary file; every answer is bounded. Arguments,
  * by position, each may be empty: product, data directory, configuration file or directory, unit, service manager,
- * log file; then bytes taken of a configuration file, bytes of log, lines of journal. What it prints is read by
+ * log file; then bytes taken of a configuration file, bytes of log, lines of journal; last, whether the host is one server
+ * of a machine that runs several: then only a process that names the data directory counts. What it prints is read by
  * `parseProbeFrames`. Sections are closed by a mark drawn on the host for each run rather than counted beforehand,
  * because counting would read every growing file twice and could still be wrong.
  */
@@ -14,7 +15,7 @@ probe() {
   LC_ALL=C; TZ=UTC; SYSTEMD_PAGER=; export LC_ALL TZ SYSTEMD_PAGER
   PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
   product=$1 want_data=$2 want_config=$3 want_unit=$4 want_manager=$5 want_log=$6
-  max_file=$7 max_log=$8 max_lines=$9
+  max_file=$7 max_log=$8 max_lines=$9 only=\${10}
   nl='
 '
   set -f
@@ -124,6 +125,7 @@ candidate() {
     *"\${names%% *}"*$verb* | *"\${names##* }"*$verb* | *agent*-data-dir* | *agent*-config-dir* | *agent*-config-file*) ;;
     *) return ;;
   esac
+  if [ "$only" ]; then case $line in *"-data-dir=$want_data"*) ;; *) return ;; esac; fi
   p=\${1%/cmdline}; p=\${p#/proc/}
   [ "$p" = $$ ] && return
   # A process in another root is in a container: another host, as far as we are concerned.
@@ -160,6 +162,7 @@ find_unit() {
   manager=$want_manager unit=$want_unit where= text=
   if [ "$main" ] && [ -z "$manager" ]; then unit_of_process; fi
   if [ -z "$manager" ]; then unit_on_disk; fi
+  if [ "$manager" = cluster ]; then where=\${want_data%/*}; fi
   open manager; printf '%s\\0%s\\0%s' "$manager" "$unit" "$where"; shut 0
 }
 unit_of_process() {
@@ -246,6 +249,7 @@ read_words() {
     case $manager in
       systemd) text=$(limited 5 systemctl show -p ExecStart -- "$unit" 2>/dev/null | head -c 65536) ;;
       runit) text=$(head -c 65536 "$where/run" 2>/dev/null) ;;
+      cluster) text=$(head -c 65536 "$where/unit" 2>/dev/null) ;;
       supervisor | upstart | sysv) text=$(head -c 65536 "$where" 2>/dev/null) ;;
     esac
     IFS=" 	$nl\\"';"; take $text
@@ -294,8 +298,13 @@ executable() {
   fi
   if [ "$main" ]; then say executable "$main_exe"; else say executable "$binary"; fi
   if [ "$me" = 0 ] && ! [ -O "$binary" ]; then binary=; fi
+  # An interpreter would take the question for the name of a script.
+  case $main_exe in */node | */nodejs | */bun) binary= ;; esac
 }
-show_version() { [ "$binary" ] && [ -x "$binary" ] && limited 4 "$binary" version 2>&1; }
+show_version() {
+  if [ "$manager" = cluster ]; then sed -n 's/^version=/Consul v/p' "$where/unit" 2>/dev/null; return; fi
+  [ "$binary" ] && [ -x "$binary" ] && limited 4 "$binary" version 2>&1
+}
 show_unit() {
   case $manager in
     systemd)
@@ -304,8 +313,18 @@ show_unit() {
     supervisor) limited 8 supervisorctl status "$unit" ;;
     upstart) limited 5 initctl status "$unit" ;;
     sysv) [ -x "/etc/init.d/$unit" ] && limited 5 "/etc/init.d/$unit" status ;;
+    cluster) show_member ;;
   esac
   printf '\\nexit %s' $?
+}
+# A server of a local cluster: its pid file says which process it was, by start and boot.
+show_member() {
+  pid= ticks= boot= now= stat=
+  { read -r pid ticks boot <"$where/pid"; read -r now </proc/sys/kernel/random/boot_id; read -r stat <"/proc/$pid/stat"; } 2>/dev/null
+  set -- \${stat##*) }
+  if [ "$ticks" ] && [ "\${20}" = "$ticks" ] && [ "$boot" = "$now" ]; then printf 'pid %s\\n' "$pid"; fi
+  { read -r hold <"$where/hold" && printf 'hold %s\\n' "$hold"; } 2>/dev/null
+  return 0
 }
 show_log() {
   if [ -z "$want_log" ] && [ "$manager" = systemd ]; then
@@ -347,7 +366,7 @@ find_log() {
 }
 files() {
   case $where in
-    /*) if [ "$manager" = runit ]; then file unit.file "$where/run" 16384; else file unit.file "$where" 16384; fi ;;
+    /*) case $manager in runit) file unit.file "$where/run" 16384 ;; cluster) file unit.file "$where/unit" 16384 ;; *) file unit.file "$where" 16384 ;; esac ;;
   esac
   if [ "$manager" = upstart ]; then file unit.override "/etc/init/$unit.override" 4096; fi
   if [ "$manager" = runit ]; then file unit.down "$where/down" 64; fi
