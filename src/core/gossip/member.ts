@@ -38,11 +38,10 @@ export interface Applicant {
 }
 
 /**
- * Says why a set of members may not be merged into the pool, or undefined when it may. Asked with all members that a
- * push/pull brings, and with one for each that is heard of by gossip (`MergeDelegate` and `AliveDelegate`,
- * memberlist). `known` are the members that are in the pool already.
+ * Says why a set of members may not be merged into the pool, or undefined when it may. Asked with all members that a join
+ * brings, and with one for each that is heard of by gossip (`MergeDelegate` and `AliveDelegate`, memberlist).
  */
-export type MergeRule = (applicants: readonly Applicant[], known: readonly Member[]) => string | undefined
+export type MergeRule = (applicants: readonly Applicant[]) => string | undefined
 
 /** Numbers of 0 up to, but without, 1: the only chance that the core knows. */
 export type Random = () => number

@@ -1,3 +1,4 @@
+import type {StreamMessage} from '../wire/gossip-stream.js'
 import type {Endpoint, Member} from './member.js'
 
 /** Which members a query is for; all of them must hold (`QueryParam`, serf query.go). */
@@ -43,15 +44,15 @@ export type GossipEvent =
   | {readonly on: 'tick'}
   /** A datagram came in; it is decrypted but as it was sent otherwise. */
   | {readonly on: 'packet'; readonly from: Endpoint; readonly bytes: Uint8Array}
-  /** A stream was opened to us and brought this whole, decrypted and decompressed message. */
+  /** A stream was opened to us and brought this message; always answered by `answer-stream`. */
   | {
       readonly on: 'stream-message'
       readonly token: number
       readonly from: Endpoint
-      readonly bytes: Uint8Array
+      readonly message: StreamMessage
     }
   /** The answer on a stream that we opened. */
-  | {readonly on: 'stream-reply'; readonly streamId: number; readonly bytes: Uint8Array}
+  | {readonly on: 'stream-reply'; readonly streamId: number; readonly message: StreamMessage}
   /** No answer came on a stream that we opened; `why` is for people. */
   | {readonly on: 'stream-failed'; readonly streamId: number; readonly why: string}
   /** Join the pool of these agents. */
