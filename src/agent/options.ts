@@ -1,3 +1,5 @@
+import type {LogLevel} from '../core/codec/agent-log-line.js'
+
 /** How an agent was told to be started: complete and checked, with every default filled in. */
 export interface AgentOptions {
   /** Takes part in consensus; otherwise a client that forwards to servers. */
@@ -50,13 +52,6 @@ export interface AgentOptions {
   /** The addresses refused for as long as they stand in this file, one per line (`watchPeerFilter`). */
   readonly blockedPeersFile: string | undefined
 }
-
-/** Severity of a line of the log, mildest first. */
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
-
-/** Takes one line of the agent's log. `scope` is the part that speaks, such as `raft` or `serf.lan`. */
-export type AgentLog = (level: LogLevel, scope: string, text: string) => void
 
 /** Where an agent listens and what it tells others; all numeric addresses. */
 export interface AgentAddresses {

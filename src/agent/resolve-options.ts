@@ -1,9 +1,10 @@
 import {decodeGossipKey} from '../core/codec/keyring.js'
 import type {AgentSettings} from '../core/codec/agent-config.js'
+import {LOG_LEVELS, parseLogLevel} from '../core/codec/agent-log-line.js'
+import type {LogLevel} from '../core/codec/agent-log-line.js'
 import {printable} from '../core/text.js'
 import type {AgentOptions, AutopilotSettings, EncryptionOptions} from './options.js'
-import type {GossipTimings, JoinOptions, LogLevel, RaftSettings} from './options.js'
-import {LOG_LEVELS} from './options.js'
+import type {GossipTimings, JoinOptions, RaftSettings} from './options.js'
 import type {Complain, InterfaceAddress} from './resolve-addresses.js'
 import {isUnspecified, resolveAddresses, resolvePorts} from './resolve-addresses.js'
 
@@ -278,10 +279,9 @@ function resolveDatacenter(settings: AgentSettings, complain: Complain): string 
 }
 
 function resolveLogLevel(settings: AgentSettings, dev: boolean, complain: Complain): LogLevel {
-  const text = settings.text('log_level')?.toLowerCase()
+  const text = settings.text('log_level')
   if (text === undefined) return dev ? 'debug' : 'info'
-  const level = text === 'err' ? 'error' : text === 'warning' ? 'warn' : text
-  const known = LOG_LEVELS.find(one => one === level)
+  const known = parseLogLevel(text)
   if (known === undefined)
     complain(
       `log_level: '${printable(text, 40)}' is none of ${LOG_LEVELS.join(', ')}${settings.whence('log_level')}`,
