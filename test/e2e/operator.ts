@@ -4,6 +4,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import type {Ended, Lab} from '../lab/lab.js'
+import {Terminal} from './terminal.js'
 
 const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
 
@@ -64,10 +65,18 @@ export class Operator {
     }
   }
 
+  private enter(args: readonly string[]): readonly string[] {
+    return [`--net=/run/netns/ql${this.lab.id}-ops`, '--', process.execPath, CLI, ...args]
+  }
+
+  /** Starts quorate at a terminal. */
+  atTerminal(...args: readonly string[]): Terminal {
+    return new Terminal(['nsenter', ...this.enter(args)], this.home, this.environment)
+  }
+
   /** Starts quorate and returns while it runs; its process id is quorate's own. */
   start(args: readonly string[]): Running {
-    const enter = [`--net=/run/netns/ql${this.lab.id}-ops`, '--', process.execPath, CLI, ...args]
-    const child = execa('nsenter', enter, {
+    const child = execa('nsenter', this.enter(args), {
       reject: false,
       stdin: 'ignore',
       cwd: this.home,
