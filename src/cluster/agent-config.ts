@@ -1,4 +1,4 @@
-import type {ClusterMember, ClusterState, MemberFiles} from './state.js'
+import type {ClusterMember, ClusterState} from './state.js'
 
 /** How fast a local cluster is: a leader within about a second, a dead member seen within about two. */
 const FAST = {
@@ -7,11 +7,7 @@ const FAST = {
 }
 
 /** The configuration of one member's agent, in the product's own keys. */
-export function agentConfig(
-  state: ClusterState,
-  member: ClusterMember,
-  files: MemberFiles,
-): Readonly<Record<string, unknown>> {
+export function agentConfig(state: ClusterState, member: ClusterMember): Readonly<Record<string, unknown>> {
   const founders = state.members.filter(one => one.kind === 'server').slice(0, state.expect)
   const isFounder = founders.includes(member)
   return {
@@ -28,6 +24,5 @@ export function agentConfig(
     raft_protocol: state.raftProtocol,
     ...(state.encrypt === null ? {} : {encrypt: state.encrypt}),
     ...FAST,
-    blocked_peers_file: files.refused,
   }
 }

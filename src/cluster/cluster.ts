@@ -19,6 +19,8 @@ export interface MemberStatus {
   readonly files: MemberFiles
   readonly process: AgentProcess | undefined
   readonly held: string | undefined
+  /** Its machine burned: `destroy` took its directory. */
+  readonly gone: boolean
   /** The leader that it knows; empty when it knows none, undefined when it does not answer. */
   readonly leader: string | undefined
   readonly role: string | undefined
@@ -101,7 +103,7 @@ export class LocalCluster {
     await mkdir(files.data, {recursive: true, mode: 0o700})
     await mkdir(files.configDir, {recursive: true, mode: 0o700})
     await this.#noteUnit(member)
-    const config = {...agentConfig(this.known, member, files), ...change}
+    const config = {...agentConfig(this.known, member), ...change}
     await writeDurably(files.config, `${JSON.stringify(config, null, 2)}\n`)
   }
 
@@ -110,7 +112,7 @@ export class LocalCluster {
     const version = this.known.version === null ? '' : `version=${this.known.version}\n`
     await writeDurably(
       files.unit,
-      `${version}${[...this.known.command, ...memberArguments(files)].join(' ')}\n`,
+      `${version}${[...this.known.command, ...memberArguments(this.known, files)].join(' ')}\n`,
     )
   }
 
@@ -125,13 +127,21 @@ export class LocalCluster {
   async start(members: readonly ClusterMember[]): Promise<void> {
     await whileLocked(this.directory, async () => {
       for (const member of members) {
+        if (!existsSync(this.files(member).directory))
+          throw new QuorateError(
+            'GONE',
+            `${member.name} is gone for good; a new machine of its name is blank.`,
+            {
+              hints: [`quorate cluster wipe ${member.name} --name ${this.name}`],
+            },
+          )
         const plan = await this.heldBy(member)
         if (plan !== undefined)
           throw new QuorateError('HELD', `${member.name} is held by plan ${plan} and was not started.`, {
             hints: [`quorate resume ${plan}`, `quorate resume ${plan} --back`],
           })
       }
-      await Promise.all(members.map(async member => startAgent(this.known.command, this.files(member))))
+      await Promise.all(members.map(async member => startAgent(this.known, this.files(member))))
     })
   }
 
@@ -179,7 +189,13 @@ export class LocalCluster {
     await this.partition([], false)
   }
 
-  /** Removes the data of stopped members. Throws STILL_RUNS. */
+  /** Burns members' machines: SIGKILL, and nothing of them is left; they answer no more until they are wiped. */
+  async destroy(members: readonly ClusterMember[]): Promise<void> {
+    await this.stop(members, 'SIGKILL')
+    for (const member of members) await rm(this.files(member).directory, {recursive: true, force: true})
+  }
+
+  /** Makes stopped members blank; one whose machine burned gets a new one. Throws STILL_RUNS. */
   async wipe(members: readonly ClusterMember[]): Promise<void> {
     await whileLocked(this.directory, async () => {
       const running = members.filter(member => this.process(member) !== undefined)
@@ -192,9 +208,10 @@ export class LocalCluster {
           },
         )
       for (const member of members) {
-        const {data} = this.files(member)
+        const {data, directory} = this.files(member)
         await rm(data, {recursive: true, force: true})
-        await mkdir(data, {recursive: true, mode: 0o700})
+        if (existsSync(directory)) await mkdir(data, {recursive: true, mode: 0o700})
+        else await this.layOut(member)
       }
     })
   }
@@ -207,7 +224,7 @@ export class LocalCluster {
       const member = newMember(this.known.members, this.known.network, last + 1, kind)
       await this.save({...this.known, members: [...this.known.members, member]})
       await this.layOut(member)
-      await startAgent(this.known.command, this.files(member))
+      await startAgent(this.known, this.files(member))
       return member
     })
   }
@@ -235,6 +252,7 @@ export class LocalCluster {
           files,
           process: running,
           held,
+          gone: !existsSync(files.directory),
           leader,
           role: self?.role,
           lastIndex: self?.lastIndex,

@@ -2,7 +2,7 @@ import {spawn} from 'node:child_process'
 import {readdirSync, readFileSync, rmSync} from 'node:fs'
 import {open} from 'node:fs/promises'
 import {writeDurably} from '../adapters/durable-file.js'
-import type {MemberFiles} from './state.js'
+import type {AgentProgram, MemberFiles} from './state.js'
 
 /** A running agent. A paused one (SIGSTOP) runs: it holds its sockets and its store. */
 export interface AgentProcess {
@@ -78,18 +78,19 @@ function fromPidFile(path: string): AgentProcess | undefined {
 }
 
 /** What follows the agent's program. The data directory is named here, since it tells the members' processes apart. */
-export function memberArguments(files: MemberFiles): readonly string[] {
-  return [`-config-dir=${files.configDir}`, `-data-dir=${files.data}`]
+export function memberArguments({partitions}: AgentProgram, files: MemberFiles): readonly string[] {
+  const filter = partitions ? [`-peer-filter=${files.refused}`] : []
+  return [`-config-dir=${files.configDir}`, `-data-dir=${files.data}`, ...filter]
 }
 
 /** Starts a member's agent apart from this process, with its output appended to its log. Does nothing when it runs. */
-export async function startAgent(command: readonly string[], files: MemberFiles): Promise<AgentProcess> {
+export async function startAgent(program: AgentProgram, files: MemberFiles): Promise<AgentProcess> {
   const running = findAgent(files)
   if (running !== undefined) return running
-  const [program = process.execPath, ...before] = command
+  const [path = process.execPath, ...before] = program.command
   const log = await open(files.log, 'a', 0o600)
   try {
-    const child = spawn(program, [...before, ...memberArguments(files)], {
+    const child = spawn(path, [...before, ...memberArguments(program, files)], {
       cwd: files.directory,
       detached: true, // its own session: it outlives us and the terminal
       stdio: ['ignore', log.fd, log.fd],

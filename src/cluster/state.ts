@@ -12,8 +12,16 @@ export interface ClusterMember {
   readonly address: string
 }
 
+/** The program that members run. */
+export interface AgentProgram {
+  /** The program, and the arguments before those of one member. */
+  readonly command: readonly string[]
+  /** Whether it takes a file of peers whose traffic it refuses. */
+  readonly partitions: boolean
+}
+
 /** What a local cluster is: everything that its processes are started from. */
-export interface ClusterState {
+export interface ClusterState extends AgentProgram {
   readonly format: 1
   readonly name: string
   /** The first three numbers of its loopback network, such as `127.83.12`. */
@@ -23,8 +31,6 @@ export interface ClusterState {
   readonly encrypt: string | null
   /** Servers that found the cluster together. */
   readonly expect: number
-  /** The agent's program, and the arguments before those of one member. */
-  readonly command: readonly string[]
   /** What the agents said their version was, once one had answered. */
   readonly version: string | null
   readonly members: readonly ClusterMember[]

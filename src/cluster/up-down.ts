@@ -8,7 +8,7 @@ import {whileLocked} from './lock.js'
 import {chooseNetwork} from './network.js'
 import {awaitEnd, findAgent, signalAgent} from './process.js'
 import {clusterDirectory, clusterNames, memberFiles, readState} from './state.js'
-import type {ClusterMember, ClusterState} from './state.js'
+import type {AgentProgram, ClusterMember, ClusterState} from './state.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -19,8 +19,7 @@ export interface ClusterOrder {
   readonly clients: number
   readonly raftProtocol: number
   readonly encrypt: boolean
-  /** The agent's program, and the arguments before those of one member. */
-  readonly command: readonly string[]
+  readonly program: AgentProgram
   readonly leaderWithinMs: number
 }
 
@@ -50,8 +49,8 @@ export async function clusterUp(env: Environment, order: ClusterOrder): Promise<
     requireSameShape(there, order)
     return {cluster: LocalCluster.of(directory, there), resumed: true}
   })
-  const held = await Promise.all(cluster.state.members.map(async member => cluster.heldBy(member)))
-  const free = cluster.state.members.filter((_, i) => held[i] === undefined)
+  const status = await cluster.status()
+  const free = status.filter(({held, gone}) => held === undefined && !gone).map(({member}) => member)
   await cluster.start(free)
   const leader = await awaitLeader(cluster, free, order.leaderWithinMs)
   await recordVersion(cluster)
@@ -75,7 +74,7 @@ async function layOutCluster(
     raftProtocol: order.raftProtocol,
     encrypt: order.encrypt ? randomBytes(32).toString('base64') : null,
     expect: order.servers,
-    command: order.command,
+    ...order.program,
     version: null,
     members,
   }

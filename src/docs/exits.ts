@@ -42,6 +42,20 @@ const COMMAND_EXITS: Readonly<Record<string, readonly ExitName[]>> = {
   verify: ['ok', 'unverified', 'verify-failed'],
   history: ['ok'],
   inspect: ['ok', 'refused', 'inconclusive'],
+  'cluster up': ['ok', 'refused', 'incomplete'],
+  'cluster status': ['ok'],
+  'cluster list': ['ok'],
+  'cluster logs': ['ok', 'refused'],
+  'cluster stop': ['ok', 'refused'],
+  'cluster kill': ['ok', 'refused'],
+  'cluster pause': ['ok', 'refused'],
+  'cluster resume': ['ok', 'refused'],
+  'cluster start': ['ok', 'refused'],
+  'cluster partition': ['ok', 'refused'],
+  'cluster heal': ['ok', 'refused'],
+  'cluster wipe': ['ok', 'refused'],
+  'cluster add': ['ok', 'refused'],
+  'cluster down': ['ok', 'refused'],
 }
 
 /** A command's id as operators type it. */

@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs'
 import {readFile} from 'node:fs/promises'
 import {userInfo} from 'node:os'
 import {unread} from '../../core/model/reading.js'
@@ -51,6 +52,8 @@ async function connect(
 ): Promise<HostConnection> {
   const link = await openLink(target, options, reach, secrets)
   if (target.ownDirectory !== undefined) {
+    if (!existsSync(target.ownDirectory))
+      throw new ConnectProblem('HOST_UNREACHABLE', 'no-route', `${printable(target.host)} is gone for good.`)
     const {LocalServerConnection} = await import('./local-server.js')
     const {username} = userInfo()
     const machine = new HostLinkConnection(target.host, link, username, {kind: 'direct'}, undefined)
