@@ -18,8 +18,6 @@ export interface GossipOptions {
   readonly mergeRule: MergeRule | undefined
   /** Take the pool's vote about our name when another member has it too, and stop if we lose. */
   readonly resolveNameConflicts: boolean
-  /** Keep what the snapshot says about members over a leave. */
-  readonly rejoinAfterLeave: boolean
   /** What a snapshot file gave back; undefined without one. */
   readonly restored: RestoredSnapshot | undefined
 }
