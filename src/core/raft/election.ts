@@ -12,7 +12,7 @@ import type {Outstanding, RaftState} from './state.js'
 export function electionTimeout(raft: RaftState): void {
   raft.electionDueMs = raft.nowMs + raft.jitter(raft.options.electionTimeoutMs)
   setLeader(raft, undefined)
-  if (!raft.voting) return
+  if (!raft.standing) return
   if (raft.options.preVote) askAround(raft)
   else stand(raft, false)
 }
@@ -33,7 +33,7 @@ function askAround(raft: RaftState): void {
     transfer: false,
     persistId: 0,
     asked: true,
-    granted: new Set([raft.options.id]),
+    granted: new Set([raft.options.id]), // counts where we have a vote
     refused: new Set(),
   }
   for (const server of others(raft)) ask(raft, server, 'pre-vote', false)
@@ -157,7 +157,7 @@ export function preVoteRequested(raft: RaftState, token: number, request: PreVot
 /** The leader wants us to take over: an election at once, which others may not refuse out of loyalty. */
 export function timeoutNow(raft: RaftState, token: number): void {
   raft.respond(token, {rpc: 'timeout-now'})
-  if (!raft.voting || raft.role === 'leader') return
+  if (!raft.standing || raft.role === 'leader') return
   setLeader(raft, undefined)
   stand(raft, true)
 }

@@ -12,7 +12,7 @@ const NOTHING = new Uint8Array(0)
 /** A quorum elected us: takes the lead with an entry of the new term, which commits all before it. */
 export function lead(raft: RaftState): void {
   const {options, log} = raft
-  assert(raft.role === 'candidate' && raft.voting, 'only a candidate with a vote becomes leader')
+  assert(raft.role === 'candidate' && raft.standing, 'only a candidate becomes leader')
   raft.campaign = undefined
   raft.requests.clear()
   raft.leadership = {

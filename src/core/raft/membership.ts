@@ -86,6 +86,11 @@ export class Configurations {
     return this.known[this.known.length - 1] ?? NONE
   }
 
+  /** The one before the latest, when it is still in the log. */
+  get previous(): ConfigurationAt | undefined {
+    return this.known[this.known.length - 2]
+  }
+
   /** An entry of the log sets the configuration. */
   append(at: ConfigurationAt): void {
     this.known.push(at)

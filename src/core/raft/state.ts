@@ -140,9 +140,15 @@ export class RaftState {
     return {term: this.term, votedFor: this.votedFor}
   }
 
-  /** Whether we may stand for election and be counted. */
-  get voting(): boolean {
-    return isVoter(this.configurations.latest.configuration, this.options.id)
+  /**
+   * Whether we may stand for election: as a voter, and also while the entry that took our vote is not known to be
+   * committed, for we may be the only one who can commit it (Raft thesis 4.2.2).
+   */
+  get standing(): boolean {
+    const {latest, previous} = this.configurations
+    const {id} = this.options
+    if (isVoter(latest.configuration, id)) return true
+    return latest.index > this.commitIndex && previous !== undefined && isVoter(previous.configuration, id)
   }
 
   setTerm(term: number): void {

@@ -286,22 +286,30 @@ export class ClusterServer {
     })
   }
 
+  private diskFreeMs = 0
+
+  /** Does something on disk once everything before it is done. */
+  private onDisk(run: () => void): void {
+    this.diskFreeMs = Math.max(this.diskFreeMs, this.cluster.nowMs + this.cluster.diskMs)
+    this.soon(this.diskFreeMs - this.cluster.nowMs, run)
+  }
+
   private carryOut(effect: RaftEffect): void {
     const {cluster, disk} = this
     switch (effect.do) {
       case 'persist':
-        return this.soon(cluster.diskMs, () => {
+        return this.onDisk(() => {
           this.write(effect)
           this.take([{on: 'persisted', persistId: effect.persistId}])
         })
       case 'reset-log':
-        return this.soon(cluster.diskMs, () => {
+        return this.onDisk(() => {
           disk.entries = []
           disk.firstIndex = effect.nextIndex
           this.take([{on: 'persisted', persistId: effect.persistId}])
         })
       case 'read-log':
-        return this.soon(cluster.diskMs, () => this.read(effect))
+        return this.onDisk(() => this.read(effect))
       case 'compact-log':
         disk.entries = disk.entries.filter(entry => entry.index > effect.upTo)
         disk.firstIndex = Math.max(disk.firstIndex, effect.upTo + 1)
@@ -316,7 +324,7 @@ export class ClusterServer {
       case 'take-snapshot':
         return this.takeSnapshot(effect)
       case 'restore-snapshot':
-        return this.soon(cluster.diskMs, () => this.restore(effect.meta))
+        return this.onDisk(() => this.restore(effect.meta))
       case 'respond':
         return this.answers.get(effect.token)?.(effect.response)
       case 'done':
@@ -435,7 +443,7 @@ export class ClusterServer {
       id: `${effect.term}-${effect.index}-${this.name}`,
       size: state.length,
     }
-    this.soon(this.cluster.diskMs, () => {
+    this.onDisk(() => {
       this.disk.snapshot = meta
       this.disk.snapshotState = state
       this.take([{on: 'snapshot-taken', meta}])
