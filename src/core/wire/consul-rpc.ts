@@ -1,0 +1,109 @@
+import type {MsgpackInput, MsgpackMap, MsgpackValue} from '../codec/msgpack.js'
+import {decodeMsgpack, encodeMsgpack} from '../codec/msgpack.js'
+import {MsgpackSpan} from '../codec/msgpack-span.js'
+import {ByteStore} from './byte-store.js'
+import {Fields} from './fields.js'
+
+/**
+ * The calls of Consul's agents to one another (net/rpc with msgpack, net-rpc-msgpackrpc): a header `{ServiceMethod,
+ * Seq}` and an argument, answered by `{ServiceMethod, Seq, Error}` and a body, on a stream of their own.
+ */
+
+/** No call or answer is larger: a forwarded request holds a whole value or transaction. Larger answers come in parts. */
+export const RPC_BYTES_MAX = 64 << 20
+const LIMITS = {valuesMax: 100_000, rawBytesMax: RPC_BYTES_MAX}
+const METHOD_MAX = 256
+
+/** A call as it came in. */
+export interface RpcCall {
+  readonly method: string
+  readonly seq: number
+  readonly argument: MsgpackValue
+}
+
+/** What a call came to. An error is text for humans; some texts mean something (`No cluster leader`). */
+export type RpcResult =
+  {readonly kind: 'value'; readonly value: MsgpackValue} | {readonly kind: 'error'; readonly text: string}
+
+/** An answer with the number of its call. */
+export interface RpcAnswer {
+  readonly seq: number
+  readonly result: RpcResult
+}
+
+/** A call's bytes. */
+export function encodeCall(method: string, seq: number, argument: MsgpackInput): readonly Uint8Array[] {
+  return [encodeMsgpack({Seq: seq, ServiceMethod: method}), encodeMsgpack(argument)]
+}
+
+/** An answer's bytes; with an error an empty map stands for the body, which is read all the same. */
+export function encodeAnswer(
+  call: Pick<RpcCall, 'method' | 'seq'>,
+  result:
+    {readonly kind: 'value'; readonly value: MsgpackInput} | {readonly kind: 'error'; readonly text: string},
+): readonly Uint8Array[] {
+  const error = result.kind === 'error' ? result.text || 'unknown error' : ''
+  return [
+    encodeMsgpack({Error: error, Seq: call.seq, ServiceMethod: call.method}),
+    encodeMsgpack(result.kind === 'value' ? result.value : {}),
+  ]
+}
+
+/** What a stream holds next; a problem ends it. */
+export type RpcRead<T> =
+  {readonly kind: 'item'; readonly item: T} | {readonly kind: 'problem'; readonly text: string} | undefined
+
+/** Takes pairs of a header and a body apart as bytes come in. */
+class PairReader {
+  private readonly store = new ByteStore()
+  private span: MsgpackSpan | undefined
+
+  /** Adds bytes that came in. */
+  push(chunk: Uint8Array): void {
+    this.store.push(chunk)
+  }
+
+  protected nextPair(): RpcRead<{readonly header: Fields; readonly body: MsgpackValue}> {
+    if (this.store.length === 0) return undefined
+    this.span ??= new MsgpackSpan(2, LIMITS)
+    const end = this.span.advance(this.store.bytes())
+    if (end === undefined) {
+      if (this.span.problem !== undefined) return {kind: 'problem', text: this.span.problem}
+      if (this.store.length > RPC_BYTES_MAX) return {kind: 'problem', text: 'a call is too large'}
+      return undefined
+    }
+    this.span = undefined
+    const bytes = this.store.take(end)
+    const header = decodeMsgpack(bytes, 0, LIMITS)
+    if (header.kind !== 'value' || !(header.value instanceof Map))
+      return {kind: 'problem', text: 'a call has no header'}
+    const body = decodeMsgpack(bytes, header.end, LIMITS)
+    if (body.kind !== 'value') return {kind: 'problem', text: 'a call has no body'}
+    return {kind: 'item', item: {header: new Fields(header.value as MsgpackMap), body: body.value}}
+  }
+}
+
+/** The calls that come in on a stream. */
+export class RpcCallReader extends PairReader {
+  next(): RpcRead<RpcCall> {
+    const pair = this.nextPair()
+    if (pair?.kind !== 'item') return pair
+    const {header, body} = pair.item
+    const call = {method: header.text('ServiceMethod', METHOD_MAX), seq: header.u64('Seq'), argument: body}
+    return header.problem === undefined ? {kind: 'item', item: call} : {kind: 'problem', text: header.problem}
+  }
+}
+
+/** The answers that come in on a stream. */
+export class RpcAnswerReader extends PairReader {
+  next(): RpcRead<RpcAnswer> {
+    const pair = this.nextPair()
+    if (pair?.kind !== 'item') return pair
+    const {header, body} = pair.item
+    const error = header.text('Error', 64 * 1024)
+    const seq = header.u64('Seq')
+    if (header.problem !== undefined) return {kind: 'problem', text: header.problem}
+    const result: RpcResult = error === '' ? {kind: 'value', value: body} : {kind: 'error', text: error}
+    return {kind: 'item', item: {seq, result}}
+  }
+}
