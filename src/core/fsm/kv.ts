@@ -177,16 +177,6 @@ function sameEntry(a: KvEntry, b: KvEntry): boolean {
     a.flags === b.flags &&
     a.lockIndex === b.lockIndex &&
     a.session === b.session &&
-    sameBytes(a.value, b.value)
+    (a.value ?? '') === (b.value ?? '')
   )
 }
-
-function sameBytes(left: Uint8Array | null, right: Uint8Array | null): boolean {
-  const a = left ?? NOTHING
-  const b = right ?? NOTHING
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
-}
-
-const NOTHING = new Uint8Array(0)

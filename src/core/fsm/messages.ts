@@ -48,13 +48,13 @@ export interface TxnProblem {
 }
 
 /**
- * A key with all that belongs to it. `key` is a byte string: one character per byte of the key, so that order is that
- * of the bytes and any bytes can be a key. Immutable.
+ * A key with all that belongs to it. Key and value are byte strings, one character per byte: so their order is that of
+ * the bytes, any bytes can be a key, and a small value takes a third of the memory of an array. Immutable.
  */
 export interface KvEntry {
   readonly key: string
   /** null is what an empty body of a PUT leaves behind. */
-  readonly value: Uint8Array | null
+  readonly value: string | null
   /** An unsigned 64-bit number; bigint beyond 2^53. */
   readonly flags: number | bigint
   readonly createIndex: number

@@ -11,6 +11,22 @@ export class PackProblem extends Error {
   }
 }
 
+/** Names of frequent keys by the two bytes that they begin with: their length in msgpack and first letter. */
+const KEYS: ReadonlyMap<number, string> = new Map(
+  [
+    'CreateIndex',
+    'Datacenter',
+    'DirEnt',
+    'Flags',
+    'Key',
+    'LockIndex',
+    'ModifyIndex',
+    'Op',
+    'Session',
+    'Token',
+    'Value',
+  ].map(name => [((0xa0 | name.length) << 8) | name.charCodeAt(0), name]),
+)
 const UTF8 = new TextDecoder('utf-8', {ignoreBOM: true})
 const DEPTH_MAX = 32
 
@@ -69,10 +85,21 @@ export class PackReader {
     return UTF8.decode(this.bytes.subarray(at, at + length))
   }
 
-  /** A byte string; empty for nil. */
-  byteString(): string {
+  /** The key of a pair: those of KV entries, of which there are many, without making a text of it. */
+  key(): string {
+    const head = this.bytes[this.at]
+    const name = head === undefined ? undefined : KEYS.get((head << 8) | (this.bytes[this.at + 1] ?? 0))
+    if (name === undefined || this.at + name.length >= this.bytes.length) return this.text()
+    for (let i = 1; i < name.length; i++)
+      if (this.bytes[this.at + 1 + i] !== name.charCodeAt(i)) return this.text()
+    this.at += 1 + name.length
+    return name
+  }
+
+  /** A byte string; null for nil. */
+  byteString(): string | null {
     const length = this.rawLength()
-    if (length <= 0) return ''
+    if (length < 0) return null
     const at = this.take(length)
     return byteString(this.bytes, at, at + length)
   }

@@ -15,10 +15,10 @@ type Mutable<T> = {-readonly [K in keyof T]: T[K]}
 
 /** Reads a map, handing each key to `take`, which must read or skip its value. Unknown keys are for it to skip. */
 export function eachPair(reader: PackReader, take: (key: string) => void): void {
-  for (let pairs = reader.mapHead(); pairs > 0; pairs--) take(reader.text())
+  for (let pairs = reader.mapHead(); pairs > 0; pairs--) take(reader.key())
 }
 
-/** `structs.DirEntry`. The value is a copy, so that it does not hold on to the buffer it came in. */
+/** `structs.DirEntry`. Key and value are byte strings. */
 export function readEntry(reader: PackReader): KvEntry {
   const entry: Mutable<KvEntry> = {
     key: '',
@@ -30,12 +30,12 @@ export function readEntry(reader: PackReader): KvEntry {
     session: '',
   }
   for (let pairs = reader.mapHead(); pairs > 0; pairs--) {
-    switch (reader.text()) {
+    switch (reader.key()) {
       case 'Key':
-        entry.key = reader.byteString()
+        entry.key = reader.byteString() ?? ''
         break
       case 'Value':
-        entry.value = reader.raw()?.slice() ?? null
+        entry.value = reader.byteString()
         break
       case 'Flags':
         entry.flags = reader.integer()

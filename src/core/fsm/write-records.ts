@@ -17,7 +17,9 @@ export function writeEntry(to: PackWriter, entry: KvEntry): void {
   to.byteString('LockIndex').integer(entry.lockIndex)
   to.byteString('ModifyIndex').integer(entry.modifyIndex)
   to.byteString('Session').text(entry.session)
-  to.byteString('Value').raw(entry.value)
+  to.byteString('Value')
+  if (entry.value === null) to.nil()
+  else to.byteString(entry.value)
 }
 
 /** Writes a `structs.Session`; `Checks` is nil from Consul 1.7 on. */

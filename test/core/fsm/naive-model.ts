@@ -73,7 +73,7 @@ export class NaiveModel {
   private put(index: number, entry: KvEntry): void {
     const old = this.kv.get(entry.key)
     const plain = ({value, flags, lockIndex, session}: KvEntry) =>
-      JSON.stringify([value === null ? [] : [...value], String(flags), lockIndex, session])
+      JSON.stringify([value ?? '', String(flags), lockIndex, session])
     if (old !== undefined && plain(old) === plain(entry)) return
     this.kv.set(entry.key, {...entry, createIndex: old?.createIndex ?? index, modifyIndex: index})
     this.kvIndex = index

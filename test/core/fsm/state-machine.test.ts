@@ -32,7 +32,7 @@ const SAMPLES = new URL('../../../fixtures/samples/', import.meta.url)
 const text = (value: string) => new TextEncoder().encode(value)
 const entry = (key: string, value: string, more: Partial<KvEntry> = {}): KvEntry => ({
   ...bareEntry(key),
-  value: text(value),
+  value: byteStringOfText(value),
   ...more,
 })
 const node = (name: string, id = '') => ({
@@ -105,7 +105,7 @@ function randomLog(seed: number, length: number) {
       const op = ops[random(ops.length)]!
       const key = byteStringOfText(keys[random(op === 'delete-tree' ? keys.length : keys.length - 1)]!)
       const old = model.kv.get(key)
-      const wanted = entry(key, random(9) === 0 ? (old?.value ?? '').toString() : `v${random(5)}`, {
+      const wanted = entry(key, random(9) === 0 ? (old?.value ?? '') : `v${random(5)}`, {
         modifyIndex: random(3) === 0 ? 0 : (old?.modifyIndex ?? random(2)),
         flags: random(2) === 0 ? 0 : 0xffff_ffff_ffff_ffffn,
         session: op.endsWith('lock') ? id : '',
