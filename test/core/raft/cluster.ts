@@ -270,6 +270,8 @@ export class ClusterServer {
   crash(): void {
     this.life++
     this.node = undefined
+    for (const hangUp of this.answers.values()) hangUp(undefined)
+    this.answers.clear()
   }
 
   take(events: readonly RaftEvent[]): void {
@@ -326,7 +328,9 @@ export class ClusterServer {
       case 'restore-snapshot':
         return this.onDisk(() => this.restore(effect.meta))
       case 'respond':
-        return this.answers.get(effect.token)?.(effect.response)
+        this.answers.get(effect.token)?.(effect.response)
+        this.answers.delete(effect.token)
+        return
       case 'done':
       case 'read-ready':
       case 'refuse':
@@ -379,11 +383,11 @@ export class ClusterServer {
     if (entry.type === LogType.command) this.applied.push(text(entry.data))
   }
 
-  private answers = new Map<number, (response: RaftResponse) => void>()
+  private answers = new Map<number, (response: RaftResponse | undefined) => void>()
   private tokens = 1_000_000
 
   /** Takes a request from another server, which gets the answer through `answer`. */
-  receive(make: (token: number) => RaftEvent, answer: (response: RaftResponse) => void): void {
+  receive(make: (token: number) => RaftEvent, answer: (response: RaftResponse | undefined) => void): void {
     const token = this.tokens++
     this.answers.set(token, answer)
     this.take([make(token)])
