@@ -29,6 +29,9 @@ const changing: readonly ExitName[] = [
   'verify-failed',
 ]
 
+/** Questions to one agent over its HTTP API. */
+const asking: readonly ExitName[] = ['ok', 'refused', 'quorum-lost', 'unreachable']
+
 /**
  * How each command can end, in the order of an outage, which is the order commands are listed in. Two ends are
  * common to all and left out here: usage, and bug.
@@ -42,6 +45,7 @@ const COMMAND_EXITS: Readonly<Record<string, readonly ExitName[]>> = {
   verify: ['ok', 'unverified', 'verify-failed'],
   history: ['ok'],
   inspect: ['ok', 'refused', 'inconclusive'],
+  drill: ['ok', 'refused', 'incomplete', 'verify-failed'],
   'cluster up': ['ok', 'refused', 'incomplete'],
   'cluster status': ['ok'],
   'cluster list': ['ok'],
@@ -56,6 +60,23 @@ const COMMAND_EXITS: Readonly<Record<string, readonly ExitName[]>> = {
   'cluster wipe': ['ok', 'refused'],
   'cluster add': ['ok', 'refused'],
   'cluster down': ['ok', 'refused'],
+  agent: ['ok', 'refused'],
+  members: asking,
+  info: asking,
+  join: asking,
+  leave: asking,
+  'force-leave': asking,
+  keygen: ['ok'],
+  event: asking,
+  monitor: asking,
+  'kv get': asking,
+  'kv put': asking,
+  'kv delete': asking,
+  'kv export': asking,
+  'kv import': asking,
+  'raft list-peers': asking,
+  'raft remove-peer': asking,
+  'raft transfer-leader': asking,
 }
 
 /** A command's id as operators type it. */

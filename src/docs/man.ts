@@ -125,6 +125,12 @@ function flagLines(command: ManualCommand): string[] {
 }
 
 const groupTitles: Readonly<Record<string, string>> = {
+  'AGENT AGENT': 'The agent',
+  'AGENT CLUSTER': 'Whom it joins, and how it agrees',
+  'AGENT FILES': 'Files',
+  'AGENT LOG': 'Log',
+  'AGENT NETWORK': 'Addresses and ports',
+  API: 'Which agent is asked',
   CONSENT: 'Consent',
   FLEET: 'Which servers, and how they are reached',
   GLOBAL: 'Every command',

@@ -98,6 +98,10 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', ...pureSyntax],
     },
   },
+  {
+    files: ['src/client/**/*.ts'],
+    rules: forbid('node:*', '@oclif/*', '**/ui/**', '**/adapters/**', '**/engine/**', '**/agent/**'),
+  },
   {files: ['src/ui/*.ts'], rules: forbid('**/adapters/**', '**/engine/**')},
   {files: ['src/adapters/**/*.ts'], rules: forbid('**/engine/**', '**/ui/**', '@oclif/*')},
   {
