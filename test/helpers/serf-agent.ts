@@ -56,9 +56,13 @@ export class SerfAgent {
   }
 
   /** Starts an agent and waits until it answers. */
-  static async start(name: string, args: readonly string[] = [], port?: number): Promise<SerfAgent> {
+  static async start(
+    name: string,
+    args: readonly string[] = [],
+    {ip, port}: {readonly ip?: string; readonly port?: number} = {},
+  ): Promise<SerfAgent> {
     const [free = 0, rpc = 0] = await freePorts(2)
-    const address = `127.0.0.1:${port ?? free}`
+    const address = `${ip ?? '127.0.0.1'}:${port ?? free}`
     const child = spawn(
       '/usr/bin/serf',
       [

@@ -24,7 +24,6 @@ export const isThere = (node: NodeRecord): boolean => node.state === 'alive' || 
 
 /** Whether a name may enter the table: it goes into files line by line, so it holds no control characters. */
 export function isNodeName(name: string): boolean {
-  // eslint-disable-next-line no-control-regex
   return name.length > 0 && name.length <= NAME_CHARACTERS_MAX && !/[\u0000-\u001f\u007f]/.test(name)
 }
 

@@ -45,18 +45,20 @@ export class Packets {
     if (this.waiting() === 0 || nowMs < this.gossipAtMs) return
     this.gossipAtMs = nowMs + profile.gossipIntervalMs
     const self = this.context.options.name
-    const targets = this.table.random(
-      profile.gossipNodes,
-      node =>
-        node.name !== self &&
-        (isThere(node) ||
-          (node.state === 'dead' && nowMs - node.stateChangedMs <= profile.gossipToTheDeadMs)),
-    )
-    for (const node of targets) {
+    const there = this.table.random(profile.gossipNodes, node => node.name !== self && isThere(node))
+    let last: readonly Uint8Array[] = []
+    for (const node of there) {
       const news = this.news(this.room(node) - COMPOUND_HEAD_BYTES)
-      if (news.length === 0) return
+      if (news.length === 0) break
+      last = news
       this.emit(node, news, node)
     }
+    // One that is dead to us and alive to itself must hear of it; what it is sent does not count as told
+    const [dead] = this.table.random(
+      1,
+      node => node.state === 'dead' && nowMs - node.stateChangedMs <= profile.gossipToTheDeadMs,
+    )
+    if (dead !== undefined) this.emit(dead, last, undefined)
   }
 
   /** When there is gossip to send; never while nothing waits. */
