@@ -7,8 +7,13 @@ import type {ClusterJson} from './ui/views/cluster.js'
 
 /** The cluster that `--name` names. Throws CLUSTER_UNKNOWN. */
 export async function openCluster(name: string): Promise<LocalCluster> {
-  const {LocalCluster: Opener} = await import('./cluster/cluster.js')
-  return Opener.open(process.env, name)
+  const [{LocalCluster: Opener}, {noteCommand}] = await Promise.all([
+    import('./cluster/cluster.js'),
+    import('./cluster/command-record.js'),
+  ])
+  const cluster = await Opener.open(process.env, name)
+  noteCommand(cluster.directory)
+  return cluster
 }
 
 /** How an agent of a local cluster is started: this program, by the node that runs it now. */

@@ -114,10 +114,13 @@ async function loadInventory(
 }
 
 async function loadLocalCluster(name: string): Promise<Inventory | undefined> {
-  const [{localClusterInventory}, {clustersDirectory, isClusterName}] = await Promise.all([
-    import('./cluster/inventory.js'),
-    import('./cluster/state.js'),
-  ])
+  const [{localClusterInventory}, {clustersDirectory, clusterDirectory, isClusterName}, {noteCommand}] =
+    await Promise.all([
+      import('./cluster/inventory.js'),
+      import('./cluster/state.js'),
+      import('./cluster/command-record.js'),
+    ])
+  if (isClusterName(name)) noteCommand(clusterDirectory(process.env, name))
   const local = isClusterName(name) ? await localClusterInventory(process.env, name) : undefined
   return local === undefined ? undefined : {path: clustersDirectory(process.env), clusters: [local]}
 }

@@ -134,6 +134,7 @@ export const ERRORS = {
   CLUSTER_EXISTS: {exit: 'refused', means: 'A local cluster of this name and of another shape is there.'},
   AGENT_FAILED: {exit: 'incomplete', means: 'An agent of a local cluster ended, or no leader came in time.'},
   HELD: {exit: 'refused', means: 'A plan keeps a server of a local cluster from being started.'},
+  NOT_PLAYABLE: {exit: 'refused', means: 'A drill needs something that this machine does not give it.'},
   GONE: {exit: 'refused', means: 'The machine of a server of a local cluster was destroyed.'},
   STILL_RUNS: {exit: 'refused', means: 'A server of a local cluster runs, and must not for this.'},
 } as const satisfies Record<string, {readonly exit: ExitName; readonly means: string}>

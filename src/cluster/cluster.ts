@@ -184,6 +184,25 @@ export class LocalCluster {
     })
   }
 
+  /** Lets the operator reach a member's machine, or not: a network may be cut between them as well. */
+  async setReachable(members: readonly ClusterMember[], reachable: boolean): Promise<void> {
+    for (const member of members) {
+      const {unreachable} = this.files(member)
+      if (reachable) await rm(unreachable, {force: true})
+      else await writeDurably(unreachable, 'The network between the operator and this machine is cut.\n')
+    }
+  }
+
+  /** Gives a stopped member another address; what it has on disk still names the old one. */
+  async moveTo(member: ClusterMember, address: string): Promise<void> {
+    const moved = {...member, address}
+    await this.save({
+      ...this.known,
+      members: this.known.members.map(one => (one.name === member.name ? moved : one)),
+    })
+    for (const one of this.known.members) await this.layOut(one)
+  }
+
   /** Ends any partition. */
   async heal(): Promise<void> {
     await this.partition([], false)

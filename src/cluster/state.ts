@@ -119,6 +119,8 @@ export interface MemberFiles {
   readonly hold: string
   /** The command line and the version of the agent, for who asks while it is stopped. */
   readonly unit: string
+  /** Where it exists, the operator's commands do not reach the member's machine. */
+  readonly unreachable: string
   /** Addresses whose traffic the member refuses. */
   readonly refused: string
 }
@@ -135,6 +137,7 @@ export function memberFiles(clusterDirectory: string, member: string): MemberFil
     pid: join(directory, 'pid'),
     hold: join(directory, 'hold'),
     unit: join(directory, 'unit'),
+    unreachable: join(directory, 'unreachable'),
     refused: join(directory, 'refused'),
   }
 }

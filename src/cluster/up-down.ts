@@ -1,6 +1,8 @@
+import {execFile} from 'node:child_process'
 import {existsSync} from 'node:fs'
-import {readdir, rm} from 'node:fs/promises'
+import {readdir, readFile, rm} from 'node:fs/promises'
 import {randomBytes} from 'node:crypto'
+import {promisify} from 'node:util'
 import {QuorateError} from '../errors.js'
 import {askSelf, leaderSeenBy} from './api.js'
 import {LocalCluster, newMember} from './cluster.js'
@@ -21,6 +23,14 @@ export interface ClusterOrder {
   readonly encrypt: boolean
   readonly program: AgentProgram
   readonly leaderWithinMs: number
+  /** Servers that never vote, beside the others. */
+  readonly nonvoters?: number
+  /** Settings of single members, beside the usual ones. */
+  readonly settings?: (member: ClusterMember) => Readonly<Record<string, unknown>>
+  /** Called once all is laid out, before anything is started. */
+  readonly prepare?: (cluster: LocalCluster) => Promise<void>
+  /** The members that must agree on a leader; all when undefined. */
+  readonly awaited?: (cluster: LocalCluster) => readonly ClusterMember[]
 }
 
 /** A cluster that has a leader. `resumed`: it was there already, whole or in part. */
@@ -52,7 +62,7 @@ export async function clusterUp(env: Environment, order: ClusterOrder): Promise<
   const status = await cluster.status()
   const free = status.filter(({held, gone}) => held === undefined && !gone).map(({member}) => member)
   await cluster.start(free)
-  const leader = await awaitLeader(cluster, free, order.leaderWithinMs)
+  const leader = await awaitLeader(cluster, order.awaited?.(cluster) ?? free, order.leaderWithinMs)
   await recordVersion(cluster)
   return {cluster, resumed, leader}
 }
@@ -62,11 +72,12 @@ async function layOutCluster(
   directory: string,
   order: ClusterOrder,
 ): Promise<LocalCluster> {
-  const count = order.servers + order.clients
+  const {servers, clients, nonvoters = 0} = order
+  const count = servers + nonvoters + clients
   const network = await chooseNetwork(directory, count, await takenNetworks(env))
   const members: ClusterMember[] = []
   for (let number = 1; number <= count; number++)
-    members.push(newMember(members, network, number, number <= order.servers ? 'server' : 'client'))
+    members.push(newMember(members, network, number, kindOf(number, servers, nonvoters)))
   const state: ClusterState = {
     format: 1,
     name: order.name,
@@ -79,9 +90,16 @@ async function layOutCluster(
     members,
   }
   const cluster = LocalCluster.of(directory, state)
+  for (const member of members) await cluster.layOut(member, order.settings?.(member))
+  await order.prepare?.(cluster)
+  // Last: a directory without a state is one whose making was interrupted, and is made anew
   await cluster.save(state)
-  for (const member of members) await cluster.layOut(member)
   return cluster
+}
+
+function kindOf(number: number, servers: number, nonvoters: number): ClusterMember['kind'] {
+  if (number <= servers) return 'server'
+  return number <= servers + nonvoters ? 'nonvoter' : 'client'
 }
 
 async function takenNetworks(env: Environment): Promise<ReadonlySet<string>> {
@@ -192,6 +210,15 @@ async function removeLeftovers(directory: string): Promise<readonly string[]> {
     if (!(await awaitEnd(files, GRACE_MS)))
       throw new QuorateError('STILL_RUNS', `${name} does not end by SIGKILL; its files stay in ${directory}.`)
   }
+  await unmountBelow(directory)
   await rm(directory, {recursive: true, force: true})
   return running.map(({name}) => name)
+}
+
+/** A drill may have put a small file system under a server's data, and may have been killed before it took it away. */
+async function unmountBelow(directory: string): Promise<void> {
+  const mounts = await readFile('/proc/mounts', 'utf8').catch(() => '')
+  const below = mounts.split('\n').flatMap(line => line.split(' ')[1] ?? [])
+  for (const path of below.filter(one => one.startsWith(`${directory}/`)))
+    await promisify(execFile)('umount', [path])
 }

@@ -54,6 +54,8 @@ async function connect(
   if (target.ownDirectory !== undefined) {
     if (!existsSync(target.ownDirectory))
       throw new ConnectProblem('HOST_UNREACHABLE', 'no-route', `${printable(target.host)} is gone for good.`)
+    if (existsSync(`${target.ownDirectory}/unreachable`))
+      throw new ConnectProblem('HOST_UNREACHABLE', 'timed-out', `${printable(target.host)} does not answer.`)
     const {LocalServerConnection} = await import('./local-server.js')
     const {username} = userInfo()
     const machine = new HostLinkConnection(target.host, link, username, {kind: 'direct'}, undefined)
