@@ -24,6 +24,11 @@ scenario(
     t.ok(before.codes.has('LAST_LEAVER_ALONE') || before.codes.has('PEER_SET_EMPTY'), before.text)
     const {plan, text} = await planned(operator)
     if (plan === undefined) throw new Error(text)
+    t.same(
+      plan.risks.filter(risk => risk.mustAccept),
+      [],
+      'nothing is to be accepted: every log is there',
+    )
     const done = await operator.run('peers', 'fix', '--cluster', 'lab', ...consent(plan))
     endedWell(t, done)
     await isWhole(scene, lab.numbers)

@@ -68,7 +68,9 @@ function tightest(question: DataQuestion): {readonly voters: number; readonly co
 }
 
 function allKeptSentence(question: DataQuestion): string {
-  const {voters, compared} = tightest(question)
+  const everyLog = question.sets.every(set => set.compared === set.voters)
+  const most = Math.max(...question.sets.map(set => set.voters))
+  const {voters, compared} = everyLog ? {voters: most, compared: most} : tightest(question)
   const quorum = quorumSize(voters)
   const reach =
     compared === voters

@@ -13,6 +13,8 @@ export interface PeerSetBefore {
   readonly doubt: string
   /** Other sets under which entries may have been committed: one in flight, or one that another server believes. */
   readonly others: readonly Configuration[]
+  /** Consul up to 0.6: every live list is empty, as a graceful leave of all servers leaves them. */
+  readonly allLeft?: true
 }
 
 /** Consul up to 0.6 counts the server itself whether its live list names it or not. */
@@ -49,20 +51,45 @@ export function loggedSets(candidate: Candidate): readonly Configuration[] {
   return first === undefined ? entries : [first, ...entries]
 }
 
-/**
- * The last full peer set before a row of removals at the end of a log: where every server left gracefully, Consul
- * up to 0.6 leaves `null` in every live list and the log alone still tells who was there.
- */
-export function setBeforeRemovals(candidate: Candidate): Configuration | undefined {
-  const sets = loggedSets(candidate)
+/** The peer sets at the end of a log that only shrink or repeat, oldest first; the last one is the newest. */
+function lastShrinking(sets: readonly Configuration[]): readonly Configuration[] {
   let place = sets.length - 1
   while (place > 0) {
     const now = sets[place]
     const earlier = sets[place - 1]
-    if (now === undefined || earlier === undefined || !isRemoval(earlier, now)) break
+    if (now === undefined || earlier === undefined) break
+    // Every new leader writes its peer set down once more, so equal ones do not end a row of removals.
+    if (!isRemoval(earlier, now) && !sameServers(earlier, now)) break
     place--
   }
-  return sets[place]
+  return sets.slice(Math.max(0, place))
+}
+
+/**
+ * The last full peer set before a row of removals at the end of a log: where every server left gracefully, Consul
+ * up to 0.6 leaves `null` in every live list and the log alone still tells who was there. Those who were removed
+ * since the last election count in any case; those before only when they are seen to have left with their data, for
+ * a server that was removed for good long ago stands in the log alike.
+ */
+export function setBeforeRemovals(
+  candidate: Candidate,
+  seen: readonly Candidate[],
+): Configuration | undefined {
+  const row = lastShrinking(loggedSets(candidate))
+  const elections = row.map((set, place) => {
+    const earlier = row[place - 1]
+    return earlier !== undefined && sameServers(earlier, set)
+  })
+  const since = row[Math.max(0, elections.lastIndexOf(true))]
+  if (since === undefined) return undefined
+  const here = new Set(seen.flatMap(one => [one.address, one.peer?.address]))
+  const named = new Set(since.servers.map(server => server.address))
+  const before = row.flatMap(set => set.servers).filter(server => here.has(server.address))
+  const more = before.filter(
+    (server, place) =>
+      !named.has(server.address) && before.findIndex(one => one.address === server.address) === place,
+  )
+  return more.length === 0 ? since : {servers: [...since.servers, ...more]}
 }
 
 function isRemoval(earlier: Configuration, later: Configuration): boolean {
@@ -85,7 +112,7 @@ export function namesNobodyElse(candidate: Candidate): boolean {
 export function peerSetBefore(ranked: readonly Candidate[]): PeerSetBefore | undefined {
   const best = ranked[0]
   if (best === undefined) return undefined
-  if (ranked.every(one => one.legacy && namesNobodyElse(one))) return fromLog(best)
+  if (ranked.every(one => one.legacy && namesNobodyElse(one))) return fromLog(best, ranked)
   const own = believedSet(best)
   const configuration = own ?? (best.legacy ? loggedSets(best).at(-1) : undefined)
   if (configuration === undefined || configuration.servers.length === 0) return undefined
@@ -126,17 +153,29 @@ function logNamesMore(candidate: Candidate): boolean {
 const isOlder = (set: Configuration, than: Configuration): boolean =>
   set.index !== undefined && than.index !== undefined && set.index < than.index
 
-function fromLog(best: Candidate): PeerSetBefore | undefined {
-  const configuration = setBeforeRemovals(best) ?? believedSet(best)
+/**
+ * The peer set before all servers left. It is agreed when each of them is seen to have left with its log: any change
+ * of the peer set after the newest in the best log would be on a quorum of that, and so in one of those logs.
+ */
+function fromLog(best: Candidate, ranked: readonly Candidate[]): PeerSetBefore | undefined {
+  const configuration = setBeforeRemovals(best, ranked) ?? believedSet(best)
   if (configuration === undefined || voters(configuration).length === 0) return undefined
-  const alone = configuration.servers.length === 1
+  if (configuration.servers.length === 1) return {configuration, agreed: true, doubt: '', others: []}
+  const here = new Set(ranked.flatMap(one => [one.address, one.peer?.address]))
+  const agreed = configuration.servers.every(server => here.has(server.address))
+  const others = lastShrinking(loggedSets(best)).filter(
+    set =>
+      set.servers.every(server => configuration.servers.some(one => one.address === server.address)) &&
+      !sameServers(set, configuration),
+  )
   return {
     configuration,
-    agreed: alone,
-    doubt: alone
+    agreed,
+    doubt: agreed
       ? ''
       : `The live lists are empty; the log of ${best.host} had this peer set before the servers left.`,
-    others: [],
+    others,
+    allLeft: true,
   }
 }
 

@@ -88,7 +88,10 @@ export function recoveryChecks(parts: {
   const checks: string[] = []
   const {configuration, agreed, doubt} = decision.before
   const index = configuration.index === undefined ? '' : `, written at index ${configuration.index}`
-  checks.push(agreed ? `the servers agree on the peer set${index}` : `peer set: ${doubt}`)
+  if (!agreed) checks.push(`peer set: ${doubt}`)
+  else if (decision.before.allLeft === true)
+    checks.push('every live list is empty; the log names who was there, and each of them left with its log')
+  else checks.push(`the servers agree on the peer set${index}`)
   checks.push(`strategy: ${decision.strategy.why}`)
   if (parts.dialect === 'live-list') checks.push('Consul up to 0.6: peers.json is the live list')
   else {

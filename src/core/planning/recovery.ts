@@ -343,7 +343,10 @@ function becauseOf(decision: Decision, why: string): string {
   const all = voters(decision.before.configuration)
   const needed = quorumSize(all.length)
   const kept = all.filter(server => decision.ranked.some(one => one.candidate.peer?.id === server.id)).length
-  const lost = `there is no leader to ask: ${kept} of ${all.length} voters are kept, and ${needed} are a quorum`
+  const lost =
+    decision.before.allLeft === true
+      ? `every server left gracefully and its live list is empty, so that none stands for election; ${kept} of ${all.length} voters are kept, the one that left first included`
+      : `there is no leader to ask: ${kept} of ${all.length} voters are kept, and ${needed} are a quorum`
   const reason = why === '' ? lost : why
   return decision.strategy.kind === 'same-file' ? reason : `${reason}; ${decision.strategy.why}`
 }

@@ -419,7 +419,7 @@ t.test(
 )
 
 t.test(
-  'Consul 0.6 after all left gracefully: the peer set comes from the log, and is to be confirmed',
+  'Consul 0.6 after all left gracefully: the peer set comes from the log, and nothing is to be accepted when all hold theirs',
   async t => {
     const sets: readonly (readonly [number, number, ReturnType<typeof oldPeerSet>])[] = [
       [3, 1, oldPeerSet(abc)],
@@ -445,8 +445,44 @@ t.test(
       abc.map(addressOf),
     )
     t.same(got.after.servers.length, 3)
-    t.ok(got.risks.some(risk => risk.code === 'PEER_SET_UNKNOWN' && risk.mustAccept))
+    t.notOk(got.risks.some(risk => risk.mustAccept))
+    t.match(got.data.sentences[0], /Nothing committed is lost: all 3 logs were read/)
     t.equal(got.ranking[0]?.host, 'c')
+    const gone = planned(plan([left('b', 70, 3), left('c', 72, 3), ...dead(['a'])], oldDeadWords(['a'])))
+    t.ok(
+      gone.risks.some(risk => risk.code === 'PEER_SET_UNKNOWN' && risk.mustAccept),
+      'without the log of one of them it is to be confirmed',
+    )
+  },
+)
+
+t.test(
+  'Consul 0.6: the first to leave is named as well when another was elected after it had left',
+  async t => {
+    const sets: readonly (readonly [number, number, ReturnType<typeof oldPeerSet>])[] = [
+      [2, 1, oldPeerSet(abcde)],
+      [3, 1, oldPeerSet(abc)],
+      [60, 2, oldPeerSet(['b', 'c'])],
+      [61, 3, oldPeerSet(['b', 'c'])],
+    ]
+    const left = (host: string, upTo: number, count: number) =>
+      ready(stoppedConsul, host, {
+        ...old,
+        configuration: oldPeerSet([]),
+        facts: {
+          store: storeOf({
+            end: end(upTo, upTo > 60 ? 3 : 1),
+            configurations: sets.slice(0, count),
+            terms: upTo > 60 ? [end(58, 1), end(60, 2), end(upTo, 3)] : [end(upTo, 1)],
+          }),
+        },
+      })
+    const got = planned(plan([left('a', 58, 2), left('b', 63, 4), left('c', 63, 4)]))
+    t.equal(got.method, 'recovery-file')
+    t.same(got.after.servers.map(server => String(server.address)).sort(), abc.map(addressOf).sort())
+    t.match(got.because, /left gracefully/)
+    t.equal(got.data.lost, 'nothing-committed')
+    t.notOk(got.risks.some(risk => risk.mustAccept))
   },
 )
 
