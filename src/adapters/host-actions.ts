@@ -171,6 +171,10 @@ class RemoteHost implements HostActions {
     return this.#parts.questions.configuration()
   }
 
+  commitment(times: {standsMs: number; withinMs: number}): ReturnType<HostActions['commitment']> {
+    return this.#parts.questions.commitment(times)
+  }
+
   join(addresses: readonly string[]): Promise<ActResult> {
     return this.#parts.questions.join(addresses)
   }

@@ -64,6 +64,7 @@ const action = z.discriminatedUnion('do', [
   z.object({do: z.literal('move-away'), path, to: path}),
   z.object({do: z.literal('restore-copy'), from: path, paths: z.array(path)}),
   z.object({do: z.literal('start-service')}),
+  z.object({do: z.literal('settle'), standsMs: count, withinMs: count}),
   z.object({do: z.literal('join'), addresses: z.array(text)}),
   z.object({do: z.literal('remove-peer'), id: text, address: text, byId: z.boolean()}),
   z.object({do: z.literal('force-leave'), node: text}),

@@ -3,6 +3,7 @@ import type {ServerObservation} from '../core/model/observation.js'
 import {valueOf} from '../core/model/reading.js'
 import type {WriteTrial} from '../core/verifying/expectation.js'
 import {printable, printableBytes} from '../core/text.js'
+import {watchCommitment} from './watch-commit.js'
 import type {ActResult, Answer, HostQuestions, RereadLog} from '../ports/host-actions.js'
 import type {HttpAnswer, HttpRequest} from '../ports/http.js'
 import type {ConsulApi} from './consul-questions.js'
@@ -49,6 +50,7 @@ export function makeHostQuestions(parts: HostQuestionsParts): HostQuestions {
         return {ok: false, failure: 'failed', note: 'its peer set was not read'}
       return {ok: true, value: configuration.servers}
     },
+    commitment: async times => (api === undefined ? noApi : await watchCommitment(api, times)),
     join: async addresses => {
       if (api === undefined) return noApi
       await untilItListens(api)

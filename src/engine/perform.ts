@@ -126,6 +126,8 @@ export async function perform(
       )
     case 'restore-copy':
       return await actions.restore(action.from, action.paths)
+    case 'settle':
+      return await settle(actions, action)
     case 'join':
       return await actions.join(action.addresses)
     case 'remove-peer':
@@ -135,6 +137,47 @@ export async function perform(
     default:
       return assertNever(action)
   }
+}
+
+/** How often a leader that cannot commit is started again before verification has to judge it. */
+const RESTARTS_MAX = 3
+
+/**
+ * Gets a new leader of Consul up to 0.6 out of a state in which it leads for ever and commits nothing: it replays all
+ * old peer lists of its log, stops and begins sending to its followers meanwhile, and may so miss that they hold an
+ * entry. It is killed, lest it leave, and started again; another server, which has replayed them, is elected. Only
+ * verification judges the outcome, so what cannot be told here is no failure.
+ */
+async function settle(actions: HostActions, times: Extract<Action, {do: 'settle'}>): Promise<StepResult> {
+  // A run that was cut short in here may have left the server held or stopped.
+  const again = await failedAct(actions, ['release', 'start'])
+  if (again !== undefined) return again
+  for (let restarts = 0; ; restarts++) {
+    const commitment = await actions.commitment(times)
+    if (!commitment.ok) return commitment.failure === 'lost' ? commitment : done(commitment.note)
+    const after =
+      restarts === 0
+        ? ''
+        : `, after it led in vain and was started again ${restarts === 1 ? 'once' : `${restarts} times`}`
+    if (commitment.value === 'whole') return done(`its log is committed to its end${after}`)
+    if (commitment.value === 'open' || restarts === RESTARTS_MAX)
+      return done(`its log is not committed to its end yet${after}`)
+    const failure = await failedAct(actions, ['hold', 'kill', 'release', 'start'])
+    if (failure !== undefined) return failure
+  }
+}
+
+/** Does acts of a service one after another; the first that fails, or undefined. */
+async function failedAct(
+  actions: HostActions,
+  acts: readonly ('hold' | 'kill' | 'release' | 'start')[],
+): Promise<StepResult | undefined> {
+  for (const act of acts) {
+    const result =
+      act === 'kill' ? await actions.stop({firstSignal: 'SIGKILL', graceMs: 0}) : await actions[act]()
+    if (!result.ok) return result
+  }
+  return undefined
 }
 
 /** How many new directories of one server are kept beside its fenced one: one for each reboot that brought one. */

@@ -35,6 +35,12 @@ export interface RereadLog {
   readonly configuration: Configuration | undefined
 }
 
+/**
+ * How far a running server's log is committed. `whole`: to its end, for two looks in a row. `stuck`: it leads, and its
+ * commit index has stood still below the end of its log. `open`: neither within the time given.
+ */
+export type Commitment = 'whole' | 'stuck' | 'open'
+
 /** Who holds the lock of a host. */
 export interface LockHolder {
   readonly plan: string
@@ -98,12 +104,14 @@ export interface HostActions {
   leader(): Promise<Answer<string>>
   /** The peer set as this running server reports it. */
   configuration(): Promise<Answer<Configuration['servers']>>
+  /** Watches the server's commit index; `standsMs` without a move below the end of a leader's log is `stuck`. */
+  commitment(times: {readonly standsMs: number; readonly withinMs: number}): Promise<Answer<Commitment>>
 }
 
 /** The part of the acts that reads stores and asks APIs; files and services are the other part. */
 export type HostQuestions = Pick<
   HostActions,
-  'readLog' | 'leader' | 'configuration' | 'join' | 'removePeer' | 'forceLeave'
+  'readLog' | 'leader' | 'configuration' | 'commitment' | 'join' | 'removePeer' | 'forceLeave'
 >
 
 /** Reaches a host of a plan; a host that cannot be reached is an answer, not an exception. */

@@ -33,6 +33,7 @@ const questions: HostQuestions = {
   readLog: unasked,
   leader: unasked,
   configuration: unasked,
+  commitment: unasked,
   join: unasked,
   removePeer: unasked,
   forceLeave: unasked,

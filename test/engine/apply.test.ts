@@ -6,7 +6,8 @@ import {paths} from '../model/disk.js'
 import {MemoryJournal, planFor, run} from '../model/rehearsal.js'
 import type {Moment, Rehearsal} from '../model/rehearsal.js'
 import {appendEntries, raftOf} from '../model/server.js'
-import {World} from '../model/world.js'
+import {dies} from '../model/scenes.js'
+import {Killed, World} from '../model/world.js'
 
 const dead = ['c', 'd', 'e']
 
@@ -358,3 +359,61 @@ t.test('a journal that cannot be written stops the plan before the act, and says
     t.ok(works(world))
   }
 })
+
+/** Two servers of Consul 0.6 out of five whose first leader commits nothing until it is started again so often. */
+function vainLeaders(restarts: number): {
+  rehearsal: Rehearsal
+  world: World
+  plan: Plan
+  notes: () => readonly string[]
+} {
+  const names = ['a', 'b', ...dead]
+  const world = new World('0.6.4', names)
+  world.seed(names, {a: 9, b: 9, c: 9, d: 9, e: 9})
+  for (const name of ['a', 'b']) world.start(name)
+  for (const name of dead) world.destroy(name)
+  world.pass(20_000)
+  const journal = new MemoryJournal()
+  const plan = planFor(world, {declaredDead: dead})
+  // One stop is the plan's own.
+  for (const name of ['a', 'b']) world.host(name).vain = restarts + 1
+  const notes = (): readonly string[] =>
+    journal.lines.flatMap(line => (line.type === 'done' && line.step.includes('.settle') ? [line.note] : []))
+  return {world, plan, notes, rehearsal: {world, journal, events: []}}
+}
+
+t.test('Consul 0.6: a leader that cannot commit is started again; a sound one is left alone', async t => {
+  const sound = vainLeaders(0)
+  t.match(await run(sound.plan, sound.rehearsal), {kind: 'finished', outcome: 'verified'})
+  t.notMatch(sound.notes().join('\n'), /started again/)
+  t.equal(sound.notes().length, 2)
+  const vain = vainLeaders(1)
+  t.match(await run(vain.plan, vain.rehearsal), {kind: 'finished', outcome: 'verified'})
+  t.match(vain.notes().join('\n'), /committed to its end, after it led in vain and was started again once/)
+  t.same(
+    ['a', 'b'].filter(name => vain.world.host(name).held),
+    [],
+  )
+})
+
+t.test(
+  'Consul 0.6: a run killed while it starts a vain leader again leaves nothing held once resumed',
+  async t => {
+    for (const act of ['hold', 'stop', 'release', 'start']) {
+      const {world, plan, rehearsal} = vainLeaders(1)
+      let settling = false
+      const moment: Moment = place => {
+        if (place.includes('begin') && place.includes('.settle')) settling = true
+        if (!settling || !place.startsWith(`after ${act} on`)) return undefined
+        throw new Killed(place)
+      }
+      t.ok(await dies(run(plan, {...rehearsal, moment})), `killed after ${act}`)
+      world.killed = false
+      t.match(await run(plan, rehearsal), {kind: 'finished', outcome: 'verified'}, `after ${act}`)
+      t.same(
+        ['a', 'b'].filter(name => world.host(name).held || world.host(name).running === undefined),
+        [],
+      )
+    }
+  },
+)

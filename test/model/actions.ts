@@ -100,6 +100,7 @@ export class ModelActions implements HostActions {
       const already = this.#model.running === undefined
       this.#world.kill(this.host.host)
       this.#model.wanted = false
+      if (!already && this.#model.vain !== undefined) this.#model.vain -= 1
       return ok('stopped', already)
     })
   }
@@ -208,6 +209,14 @@ export class ModelActions implements HostActions {
   }
   leader(): Promise<Answer<string>> {
     return this.#do('leader', () => ({ok: true, value: this.#model.running?.leader ?? ''}) as const)
+  }
+  commitment(): ReturnType<HostActions['commitment']> {
+    return this.#do('commitment', () => {
+      this.#world.pass(3000)
+      const {running, vain} = this.#model
+      if (running?.role === 'leader' && (vain ?? 0) > 0) return {ok: true, value: 'stuck'} as const
+      return {ok: true, value: (running?.leader ?? '') === '' ? 'open' : 'whole'} as const
+    })
   }
   configuration(): ReturnType<HostActions['configuration']> {
     return this.#do('configuration', () => {

@@ -141,6 +141,8 @@ export interface ModelHost {
   wanted: boolean
   restart: boolean
   reachable: boolean
+  /** Until it is stopped as often as this it commits nothing while it leads (Consul up to 0.6). */
+  vain?: number
   lock: {plan: string; by: string} | undefined
 }
 

@@ -136,6 +136,11 @@ export type Action =
   /** Puts copied paths back as they were (only in a plan of method `back`). */
   | {readonly do: 'restore-copy'; readonly from: string; readonly paths: readonly string[]}
   | {readonly do: 'start-service'}
+  /**
+   * Waits until the server's log is committed to its end. A leader whose commit index stands still for `standsMs` is
+   * killed and started again, so that another is elected; only Consul up to 0.6 needs that.
+   */
+  | {readonly do: 'settle'; readonly standsMs: number; readonly withinMs: number}
   | {readonly do: 'join'; readonly addresses: readonly string[]}
   | {readonly do: 'remove-peer'; readonly id: string; readonly address: string; readonly byId: boolean}
   | {readonly do: 'force-leave'; readonly node: string}

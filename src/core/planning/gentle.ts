@@ -12,7 +12,7 @@ import {checkActable, needsJoin, planHost} from './hosts.js'
 import type {Removal} from './online.js'
 import {planRemovals, removalPhases, removalTargets} from './online.js'
 import {believedSet, loggedSets} from './peer-sets.js'
-import {gossipAddresses} from './recovery-phases.js'
+import {gossipAddresses, settlePhase} from './recovery-phases.js'
 import type {Refusal} from './select.js'
 import {isRefusal, sameTarget, targetName} from './select.js'
 import type {Candidate, Situation} from './situation.js'
@@ -93,7 +93,9 @@ export function planStart(
       found.startable.map(one => startStep(one)),
     )
     list.add('join', joinAll(situation, serving, found.startable.filter(needsJoin)))
-    list.add('verify', [awaitStep('', {is: 'leader', hosts: hosts.map(one => one.host)}, LEADER_WITHIN_MS)])
+    const everyone = hosts.map(one => one.host)
+    list.add('verify', [awaitStep('', {is: 'leader', hosts: everyone}, LEADER_WITHIN_MS)])
+    if (serving.length > 1 && serving.some(one => one.legacy)) settlePhase(list, everyone)
     if (via !== undefined)
       removalPhases(list, {id, removals, before, witnesses: serving, via, situation}, [], context)
     list.add('verify', [awaitStep('', {is: 'verified'}, VERIFIED_WITHIN_MS)])

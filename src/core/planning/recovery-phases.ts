@@ -269,6 +269,7 @@ function verifyPhases(list: PhaseList, shape: RecoveryShape): void {
         ),
       )
   list.add('verify', [...taken, awaitStep('', {is: 'leader', hosts: names}, LEADER_WITHIN_MS)])
+  if (shape.legacy && shape.included.length > 1) settlePhase(list, names)
   if (shape.bootstrapOnce)
     list.add(
       'change',
@@ -280,6 +281,25 @@ function verifyPhases(list: PhaseList, shape: RecoveryShape): void {
     names.map(host => awaitStep(host, {is: 'configuration', host, servers}, CONFIGURED_WITHIN_MS)),
   )
   list.add('verify', [awaitStep('', {is: 'verified'}, VERIFIED_WITHIN_MS)])
+}
+
+/** For how long a leader's commit index must stand still; a sound one is done within a second. */
+const STANDS_MS = 5000
+const SETTLED_WITHIN_MS = 20_000
+
+/**
+ * Consul up to 0.6: the first leader after a full stop replays every peer list in its log and may end up leading
+ * without ever committing (`processLog` of hashicorp/raft before its versioned protocol).
+ */
+export function settlePhase(list: PhaseList, hosts: readonly string[]): void {
+  list.add(
+    'change',
+    hosts.map(host => ({
+      host,
+      action: {do: 'settle', standsMs: STANDS_MS, withinMs: SETTLED_WITHIN_MS} as const,
+      undo: 'nothing to take back',
+    })),
+  )
 }
 
 function dropOverride(one: Placed, plan: string): readonly StepDraft[] {

@@ -43,6 +43,8 @@ export function describeAction(step: Step, plan: Plan): string {
       return `put ${action.paths.map(path).join(', ')} back from ${path(action.from)}`
     case 'start-service':
       return `start ${unit}`
+    case 'settle':
+      return `wait until its log is committed to its end; start it again if it leads and cannot commit for ${formatDuration(action.standsMs)}`
     case 'join':
       return `join ${action.addresses.map(one => printable(one, 60)).join(', ')}`
     case 'remove-peer':
