@@ -34,9 +34,8 @@ export default class KvGet extends BaseCommand<Got> {
     recurse: Flags.boolean({exclusive: ['keys'], summary: 'Every key that begins with it.'}),
     keys: Flags.boolean({summary: 'Names only.'}),
     separator: Flags.string({
-      dependsOn: ['keys'],
       default: '/',
-      summary: 'Stop names after this sign; empty for whole names.',
+      summary: 'With --keys: stop names after this sign; empty for whole names.',
     }),
     detailed: Flags.boolean({exclusive: ['keys'], summary: 'Show indexes, flags and session too.'}),
     base64: Flags.boolean({exclusive: ['keys'], summary: 'Show values in base64, as they are stored.'}),

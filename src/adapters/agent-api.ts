@@ -81,7 +81,7 @@ async function askAt(place: Place, {token, tls}: AgentApiOptions, request: ApiRe
   const headers = {
     'user-agent': 'quorate',
     ...(token === undefined ? {} : {'x-consul-token': token}),
-    ...(method === 'PUT' ? {'content-length': String(body?.length ?? 0)} : {}),
+    ...(method === 'PUT' || method === 'POST' ? {'content-length': String(body?.length ?? 0)} : {}),
   }
   const secure = place.secure
     ? {

@@ -56,7 +56,7 @@ export async function transferLeadership(
   datacenter: string | undefined,
 ): Promise<void> {
   const path = apiPath('/v1/operator/raft/transfer-leader', {id, dc: datacenter})
-  const answer = await api.ask({method: 'PUT', path})
+  const answer = await api.ask({method: 'POST', path})
   if (answer.status === 404)
     throw new QuorateError(
       'API_REFUSED',

@@ -1,6 +1,6 @@
 /** One question to the HTTP API of an agent. */
 export interface ApiRequest {
-  readonly method: 'GET' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
   /** Path with its query, beginning with `/v1/`. */
   readonly path: string
   readonly body?: Uint8Array
