@@ -58,6 +58,11 @@ class PairReader {
   private readonly store = new ByteStore()
   private span: MsgpackSpan | undefined
 
+  /** Bytes that came in and were not given out yet. */
+  get buffered(): number {
+    return this.store.length
+  }
+
   /** Adds bytes that came in. */
   push(chunk: Uint8Array): void {
     this.store.push(chunk)

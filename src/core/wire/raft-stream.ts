@@ -33,6 +33,11 @@ export class RaftRequestReader {
     if (!this.broken) this.store.push(chunk)
   }
 
+  /** Whether something has begun that is not whole yet. */
+  get partial(): boolean {
+    return this.store.length > 0 || this.bodyLeft > 0
+  }
+
   /** The next whole thing, if it is there. */
   next(): RequestRead | undefined {
     if (this.broken || this.store.length === 0) return undefined
