@@ -287,13 +287,15 @@ export async function hostActionsMaker(fleet: FleetTarget): Promise<HostActionsM
     const {manager, unit} = host.service
     const known = manager === 'cluster' ? clusterManager : serviceManagerFor(manager)
     if (known === undefined) return undefined
-    const custom = fleet.members.find(member => member.target.host === host.host)?.overrides.customService
+    const member = fleet.members.find(({target}) => target.host === host.host)
+    const custom = member?.overrides.customService
     return makeHostActions({
       connection,
       host,
       holder,
       questions,
       manager: known,
+      shared: member?.target.ownDirectory !== undefined,
       unit: custom === undefined ? {manager, unit} : {manager, unit, custom},
     })
   }

@@ -37,6 +37,8 @@ export interface HostActionsParts {
   /** The plan and who applies it, as locks and holds name them. */
   readonly holder: LockHolder
   readonly questions: HostQuestions
+  /** Set where several servers run on the machine: only the data directory tells whose process is whose. */
+  readonly shared?: boolean
 }
 
 /** Exit code of the proof for a server that runs. */
@@ -194,7 +196,8 @@ class RemoteHost implements HostActions {
   #proofArguments(): readonly string[] {
     const {executable, dataDir, storePath, address, raftPort} = this.host
     const ip = address.slice(0, Math.max(0, address.lastIndexOf(':')))
-    return [executable ?? '', dataDir, storePath, ip, String(raftPort)]
+    const program = this.#parts.shared === true ? '*' : (executable ?? '')
+    return [program, dataDir, storePath, ip, String(raftPort)]
   }
 }
 

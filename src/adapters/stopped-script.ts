@@ -4,7 +4,8 @@
  * when it is stopped, else with 73 and the reason. A process of the same executable (of a product's usual name where
  * the server was not seen running) counts as this server unless its
  * command line names another data directory (the last one named counts; links are followed, and a relative name counts as
- * this one); a stopped (T) process counts as running, a zombie does not. Locks are
+ * this one). Where the executable is `*` several servers run on this machine under the same program and user, and only a
+ * process that names this data directory counts. A stopped (T) process counts as running, a zombie does not. Locks are
  * matched by inode alone: overlays report other devices, and one alarm too many is the right mistake here.
  */
 export const PROVE_STOPPED = `
@@ -16,11 +17,14 @@ done
 [ -r /proc/self/status ] && [ -r /proc/net/tcp ] || { echo '/proc cannot be read: nothing can be proved' >&2; exit 1; }
 same() { case $1 in /*) ;; *) return 0 ;; esac
   [ "\${1%/}" = "\${2%/}" ] || [ "$(readlink -f "$1")" = "$(readlink -f "$2")" ]; }
-for proc in /proc/[0-9]*; do
+all='/proc/[0-9]*'
+if [ "$exe" = '*' ]; then all=$(grep -ls -e data-dir /proc/[0-9]*/cmdline | sed 's,/cmdline$,,'); fi
+for proc in $all; do
   pid=\${proc#/proc/}
   own=$(readlink "$proc/exe" 2>/dev/null) || continue
   own=\${own% (deleted)}
-  if [ -n "$exe" ]; then [ "$own" = "$exe" ] || continue
+  if [ "$exe" = '*' ]; then :
+  elif [ -n "$exe" ]; then [ "$own" = "$exe" ] || continue
   else case \${own##*/} in consul | nomad | vault | bao | rqlited) ;; *) continue ;; esac; fi
   state=$(sed -n 's/^State:[[:space:]]*\\(.\\).*/\\1/p' "$proc/status" 2>/dev/null)
   case $state in Z | X | '') continue ;; esac
@@ -31,6 +35,7 @@ for proc in /proc/[0-9]*; do
     /^--?data-dir=/ {dir = $0; sub(/^[^=]*=/, "", dir); next}
     /^--?data-dir$/ {take = 1}
     END {print dir}')
+  if [ "$exe" = '*' ] && [ -z "$named" ]; then continue; fi
   [ -n "$named" ] && [ -n "$data" ] && ! same "$named" "$data" && continue
   runs "process $pid runs the server"
 done

@@ -56,6 +56,18 @@ t.test('a process of the server is seen by its executable, unless it has another
   t.match(sh(PROVE_STOPPED, [executable, '/srv/a', '', '', '']), {code: 0, words: ''})
 })
 
+t.test('on a machine of several servers only a process that names the data directory counts', async t => {
+  const named = await server(t, ['-data-dir=/srv/a'])
+  const nameless = await server(t, ['-config-file=/etc/consul.json'])
+  const words = `process ${named.child.pid} runs the server`
+  t.match(sh(PROVE_STOPPED, ['*', '/srv/a', '', '', '']), {code: 73, words}, 'whatever its program is')
+  t.match(sh(PROVE_STOPPED, ['*', '/srv/b', '', '', '']), {code: 0}, 'the others are others')
+  named.child.kill('SIGKILL')
+  await named.gone
+  t.match(sh(PROVE_STOPPED, ['*', '/srv/a', '', '', '']), {code: 0, words: ''})
+  nameless.child.kill('SIGKILL')
+})
+
 t.test('another spelling of its data directory is no other server', async t => {
   const root = mkdtempSync(join(tmpdir(), 'quorate-proof-'))
   t.teardown(() => rmSync(root, {recursive: true, force: true}))

@@ -66,6 +66,7 @@ export async function runDrill(env: Environment, order: DrillOrder): Promise<Dri
 
 class Drill {
   #cluster: LocalCluster | undefined
+  #failedAtMs = 0
   readonly #load: Load
   readonly #watch: Watch
 
@@ -87,8 +88,9 @@ class Drill {
     this.#load.start()
     this.#watch.start()
     try {
-      const failedAtMs = Date.now()
+      this.#failedAtMs = Date.now()
       await scenario.inject(this.#world())
+      const settledAtMs = Date.now()
       await this.#reopen()
       const held = await this.#held()
       await recordCommands(this.#current().directory)
@@ -96,7 +98,7 @@ class Drill {
       if (this.order.auto) await this.#repair()
       onEvent({type: 'settling'})
       await this.#awaitRepaired(this.order.auto ? SETTLE_MS : this.order.limitMs)
-      return scoreDrill(await this.#facts(failedAtMs, held))
+      return scoreDrill(await this.#facts(settledAtMs, held))
     } finally {
       await Promise.all([this.#load.stop(), this.#watch.stop()])
     }
@@ -142,6 +144,10 @@ class Drill {
       cluster: this.#current(),
       load: this.#load,
       sleep,
+      failing: () => {
+        this.#watch.reset()
+        this.#failedAtMs = Date.now()
+      },
       until: async (what, condition, withinMs = 20_000) => {
         const end = Date.now() + withinMs
         while (!(await condition())) {
@@ -195,7 +201,8 @@ class Drill {
     }
   }
 
-  async #facts(failedAtMs: number, held: ReadonlySet<string>): Promise<DrillFacts> {
+  async #facts(settledAtMs: number, held: ReadonlySet<string>): Promise<DrillFacts> {
+    const failedAtMs = this.#failedAtMs
     const {scenario, name} = this.order
     const endedAtMs = Date.now()
     await this.#load.stop()
@@ -205,6 +212,7 @@ class Drill {
     return {
       scenario: scenario.name,
       failedAtMs,
+      settledAtMs,
       endedAtMs,
       leaderLostAtMs: this.#watch.sightings.lostAtMs,
       leaderBackAtMs: this.#watch.sightings.backAtMs,

@@ -5,6 +5,8 @@ import type {Acknowledged} from './load.js'
 export interface DrillFacts {
   readonly scenario: string
   readonly failedAtMs: number
+  /** When the failure was whole. */
+  readonly settledAtMs: number
   readonly endedAtMs: number
   readonly leaderLostAtMs: number | undefined
   readonly leaderBackAtMs: number | undefined
@@ -72,7 +74,7 @@ const count = (number: number, word: string): string => `${number} ${word}${numb
  * whoever has all of the first three.
  */
 export function scoreDrill(facts: DrillFacts): DrillReport {
-  const after = (key: Acknowledged): boolean => key.atMs > facts.failedAtMs
+  const after = (key: Acknowledged): boolean => key.atMs > facts.settledAtMs
   const isFound = ({key, value}: Acknowledged): boolean => facts.found?.get(key) === value
   const missing = facts.acknowledged.filter(one => !isFound(one))
   // A write acknowledged after the failure was promised by a server that was left

@@ -28,6 +28,11 @@ export class Watch {
     return this.#sightings
   }
 
+  /** Forgets what was seen: what came before was no part of the failure. */
+  reset(): void {
+    this.#sightings = {...this.#sightings, lostAtMs: undefined, backAtMs: undefined}
+  }
+
   start(): void {
     this.#going ??= this.#goOn()
   }

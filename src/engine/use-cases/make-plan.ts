@@ -87,10 +87,12 @@ function someServerRuns(observation: FleetObservation): boolean {
 /**
  * How long an election may take, in milliseconds. Consul from 0.7 on: heartbeat timeout 1 s times the raft multiplier
  * (5 unless configured), up to twice that before standing, and the same again for the vote (`DefaultConfig`,
- * agent/consul/config.go). Up to 0.6 there is no multiplier.
+ * agent/consul/config.go). Up to 0.6 there is no multiplier. Of servers that tell nothing nothing is assumed where others
+ * tell theirs: those are the ones that name a dead leader or elect a new one within our sight.
  */
 export function electionMs(observation: FleetObservation): number {
-  const multipliers = observation.servers.map(
+  const telling = observation.servers.filter(server => server.config.kind === 'read')
+  const multipliers = (telling.length > 0 ? telling : observation.servers).map(
     server => valueOf(server.config)?.performanceMultiplier ?? defaultMultiplier(valueOf(server.version)),
   )
   return 3000 * Math.max(1, ...multipliers)

@@ -75,6 +75,7 @@ export const oneSurvivorBehind: Scenario = {
     const [late] = cluster.members(['server2'])
     await cluster.stop(cluster.members(['server2']), 'SIGKILL')
     await load.write(60, 20_000)
+    world.failing()
     await cluster.destroy(cluster.members(['server3', 'server4', 'server5']))
     if (late !== undefined) await cluster.start([late])
     await untilLeaderless(world)

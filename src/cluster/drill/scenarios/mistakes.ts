@@ -92,6 +92,7 @@ export const stalePeer: Scenario = {
       await writeFile(peersFile(cluster, member), `${JSON.stringify(list, null, 2)}\n`)
     await cluster.start(cluster.servers)
     await untilLed(world, cluster.servers)
+    world.failing()
   },
   goal: {peers: ['server1', 'server2', 'server3'], plansAreWrong: false},
   repair: cluster => [
