@@ -45,7 +45,8 @@ function refuse(problems: readonly string[]): void {
   const [first, ...rest] = problems
   if (first === undefined) return
   const more = rest.length === 0 ? '' : ` (and ${rest.length} more)`
-  throw new QuorateError('AGENT_CONFIG_INVALID', `${first.replace(/\.$/, '')}${more}.`, {
+  const sentence = /[.?]$/.test(first) && more === '' ? first : `${first.replace(/\.$/, '')}${more}.`
+  throw new QuorateError('AGENT_CONFIG_INVALID', sentence, {
     hints: rest.slice(0, 10),
     details: {problems},
   })

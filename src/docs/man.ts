@@ -125,15 +125,15 @@ function flagLines(command: ManualCommand): string[] {
 }
 
 const groupTitles: Readonly<Record<string, string>> = {
-  'AGENT AGENT': 'The agent',
-  'AGENT CLUSTER': 'Whom it joins, and how it agrees',
-  'AGENT FILES': 'Files',
-  'AGENT LOG': 'Log',
-  'AGENT NETWORK': 'Addresses and ports',
+  ADDRESSES: 'Addresses and ports',
+  AGENT: 'The agent',
   API: 'Which agent is asked',
   CONSENT: 'Consent',
+  FILES: 'Files',
   FLEET: 'Which servers, and how they are reached',
   GLOBAL: 'Every command',
+  JOINING: 'Whom it joins, and how it agrees',
+  LOG: 'Log',
 }
 
 /** Renders the page of one command. */
