@@ -89,8 +89,9 @@ export class GossipNode {
     assert(nowMs >= this.context.nowMs, 'time goes forward')
     this.context.nowMs = nowMs
     this.take(event)
-    this.swim.expireSuspicions()
     this.prober.tick()
+    // After the prober, whose accusation may be the one that ends a suspicion
+    this.swim.expireSuspicions()
     this.exchange.tick()
     this.serf.queries.tick()
     this.leave.tick()

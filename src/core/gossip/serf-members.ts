@@ -140,7 +140,8 @@ export class SerfMembers {
   broadcastJoin(): void {
     const intent: JoinIntent = {type: 'join', ltime: this.clock.time, node: this.context.options.name}
     this.clock.witness(intent.ltime)
-    this.joinIntent(intent)
+    const self = this.members.get(intent.node)
+    if (self !== undefined) self.statusLTime = intent.ltime
     this.queue.push(encodeSerf(intent))
   }
 
@@ -226,6 +227,11 @@ export class SerfMembers {
     const record = this.members.get(node)
     if (record === undefined) return this.keepEarly('join', node, ltime)
     if (ltime <= record.statusLTime) return false
+    if (node === this.context.options.name && this.phase === 'alive') {
+      // Others know a later word about us than we gave in this life, and it may have been of leaving
+      this.broadcastJoin()
+      return false
+    }
     record.statusLTime = ltime
     if (record.status === 'leaving') record.status = 'alive'
     return true
