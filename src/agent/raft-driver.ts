@@ -19,7 +19,7 @@ import type {
   Target,
 } from '../core/raft/messages.js'
 import {RaftNode} from '../core/raft/node.js'
-import type {RaftOptions, RaftStatus} from '../core/raft/types.js'
+import type {RaftOptions, RaftStatus, Restored} from '../core/raft/types.js'
 import type {RaftStore, SnapshotWriter} from './store/raft-store.js'
 import {loadSnapshot} from './store/recover-cluster.js'
 
@@ -51,6 +51,8 @@ export type WishOutcome =
 export interface RaftDriverDeps {
   readonly options: RaftOptions
   readonly store: RaftStore
+  /** What the node begins with, where that is not what the store found. */
+  readonly restored?: Restored
   readonly machine: StateMachine
   readonly carrier: RaftCarrier
   /** Told what changed, in order, before anything that follows from it. */
@@ -89,9 +91,10 @@ export class RaftDriver {
   private readonly results = new Map<number, ApplyResult>()
   private timer: NodeJS.Timeout | undefined
   private timerAtMs = Infinity
+  private turnedMs = -Infinity
 
   constructor(private readonly deps: RaftDriverDeps) {
-    this.node = new RaftNode(deps.options, deps.store.found)
+    this.node = new RaftNode(deps.options, deps.restored ?? deps.store.found)
   }
 
   /** Begins; nothing happens before. */
@@ -101,6 +104,20 @@ export class RaftDriver {
 
   status(): RaftStatus {
     return this.node.status()
+  }
+
+  /** When a leader was last heard of, on the monotonic clock. */
+  lastContactMs(): number | undefined {
+    return this.node.status().lastContactMs
+  }
+
+  /**
+   * Whether the core has looked at its clock so lately that a lease which it then held is good still. A process that
+   * was paused serves requests before its timers have run.
+   */
+  get isAwake(): boolean {
+    const {heartbeatTimeoutMs, leaderLeaseMs} = this.deps.options
+    return performance.now() - this.turnedMs < (heartbeatTimeoutMs - leaderLeaseMs) / 2
   }
 
   /** Proposes a command; done when this server has applied it. */
@@ -204,7 +221,8 @@ export class RaftDriver {
       while (this.events.length > 0 && !this.stopped) {
         const events = this.events
         this.events = []
-        for (const effect of this.node.stepAll(events, performance.now())) this.perform(effect)
+        this.turnedMs = performance.now()
+        for (const effect of this.node.stepAll(events, this.turnedMs)) this.perform(effect)
         const applied = events.findLast(event => event.on === 'applied')
         if (applied !== undefined) this.forgetResults(applied.index)
       }
