@@ -6,11 +6,9 @@ import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import type {Test} from 'tap'
 import t from 'tap'
-import type {Gossip, GossipNotice, GossipSettings} from '../../../src/agent/gossip/gossip.js'
-import {startGossip} from '../../../src/agent/gossip-driver.js'
-import {allowEveryone} from '../../../src/agent/peer-filter.js'
-import {PROFILES} from '../../../src/core/gossip/profile.js'
+import type {Gossip, GossipNotice} from '../../../src/agent/gossip/gossip.js'
 import {encodeMessage} from '../../../src/core/wire/memberlist.js'
+import {addressOf, ours} from '../../helpers/gossip.js'
 import {SerfAgent, until} from '../../helpers/serf-agent.js'
 
 t.jobs = 6
@@ -18,37 +16,11 @@ t.jobs = 6
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
-async function ours(t: Test, name: string, more: Partial<GossipSettings> = {}): Promise<Gossip> {
-  const gossip = await startGossip({
-    name,
-    bind: {ip: '127.0.0.1', port: 0},
-    advertise: more.bind ?? {ip: '127.0.0.1', port: 0},
-    tags: {role: 'web', dc: 'east'},
-    profile: PROFILES.lan,
-    key: undefined,
-    keyringFile: undefined,
-    verifyIncoming: true,
-    verifyOutgoing: true,
-    snapshotFile: undefined,
-    rejoinAfterLeave: false,
-    mergeRule: undefined,
-    resolveNameConflicts: false,
-    delegateProtocol: 4,
-    filter: allowEveryone,
-    log: () => undefined,
-    ...more,
-  })
-  t.teardown(() => gossip.shutdown())
-  return gossip
-}
-
 async function theirs(t: Test, ...args: Parameters<typeof SerfAgent.start>): Promise<SerfAgent> {
   const agent = await SerfAgent.start(...args)
   t.teardown(() => agent.stop())
   return agent
 }
-
-const addressOf = (gossip: Gossip): string => `${gossip.address.ip}:${gossip.address.port}`
 
 /** Waits until we see a member in this status. */
 const sees = (gossip: Gossip, name: string, status: string, timeoutMs = 10_000): Promise<boolean> =>
