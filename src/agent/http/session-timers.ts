@@ -23,6 +23,7 @@ export class SessionTimers {
   start(): void {
     this.timer ??= setInterval(() => this.tick(), TICK_MS)
     this.timer.unref()
+    this.tick()
   }
 
   stop(): void {
