@@ -121,6 +121,18 @@ export function signalAgent(files: MemberFiles, signal: NodeJS.Signals): boolean
   }
 }
 
+/** Ends whoever runs on a member's data directory by SIGKILL; false when somebody still does after `withinMs`. */
+export async function endByForce(files: MemberFiles, withinMs: number): Promise<boolean> {
+  const end = Date.now() + withinMs
+  // Again and again: an interrupted start may have left one beside another
+  while (signalAgent(files, 'SIGKILL')) {
+    if (Date.now() > end) return false
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  rmSync(files.pid, {force: true})
+  return true
+}
+
 /** Waits until a member's agent is gone; false when it still runs after `withinMs`. */
 export async function awaitEnd(files: MemberFiles, withinMs: number): Promise<boolean> {
   const end = Date.now() + withinMs

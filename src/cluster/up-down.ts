@@ -8,7 +8,7 @@ import {askSelf, leaderSeenBy} from './api.js'
 import {LocalCluster, newMember} from './cluster.js'
 import {whileLocked} from './lock.js'
 import {chooseNetwork} from './network.js'
-import {awaitEnd, findAgent, signalAgent} from './process.js'
+import {endByForce, findAgent, signalAgent} from './process.js'
 import {clusterDirectory, clusterNames, memberFiles, readState} from './state.js'
 import type {AgentProgram, ClusterMember, ClusterState} from './state.js'
 
@@ -90,7 +90,11 @@ async function layOutCluster(
     members,
   }
   const cluster = LocalCluster.of(directory, state)
-  for (const member of members) await cluster.layOut(member, order.settings?.(member))
+  for (const member of members) {
+    // Somebody may have removed the directory of a running cluster
+    await endByForce(cluster.files(member), GRACE_MS)
+    await cluster.layOut(member, order.settings?.(member))
+  }
   await order.prepare?.(cluster)
   // Last: a directory without a state is one whose making was interrupted, and is made anew
   await cluster.save(state)
@@ -207,7 +211,7 @@ async function removeLeftovers(directory: string): Promise<readonly string[]> {
   const running = all.filter(({files}) => findAgent(files) !== undefined)
   for (const {files} of running) signalAgent(files, 'SIGKILL')
   for (const {name, files} of running) {
-    if (!(await awaitEnd(files, GRACE_MS)))
+    if (!(await endByForce(files, GRACE_MS)))
       throw new QuorateError('STILL_RUNS', `${name} does not end by SIGKILL; its files stay in ${directory}.`)
   }
   await unmountBelow(directory)
