@@ -43,11 +43,12 @@ const glyphs: Readonly<Record<string, string>> = {
   '`': '\\(ga',
   '^': '\\(ha',
   '~': '\\(ti',
+  '’': '\\(cq',
 }
 
 /** Text as roff may take it: signs that it would read as commands or set typographically become plain ones. */
 function roff(text: string): string {
-  return text.replaceAll(/[\\\-'`^~]/g, sign => glyphs[sign] ?? sign).replace(/^\./gm, '\\&.')
+  return text.replaceAll(/[\\\-'`^~’]/g, sign => glyphs[sign] ?? sign).replace(/^\./gm, '\\&.')
 }
 
 /** Prose, in which words between backticks are what to type. */
