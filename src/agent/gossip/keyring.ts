@@ -19,22 +19,20 @@ export interface KeyringSettings {
  * confirmed.
  */
 export class Keyring {
+  private work: Promise<unknown> = Promise.resolve()
+
   private constructor(
     private keys: readonly Uint8Array[],
     private readonly file: string | undefined,
   ) {}
 
   /**
-   * The keys of a file where there is one, else the configured key, which then founds the file; undefined when there
-   * is neither. Throws AgentError when the file cannot be used.
+   * The keys of a file where there is one (the configured key is then not looked at, as in Consul), else the configured
+   * key, which then founds the file; undefined when there is neither. Throws AgentError when the file cannot be used.
    */
   static async load({key, file}: KeyringSettings): Promise<Keyring | undefined> {
     const stored = file === undefined ? undefined : await readKeys(file)
-    if (stored !== undefined) {
-      // A configured key that the file does not have may be the pool's new one; it opens, but does not seal
-      const known = key === undefined || stored.some(one => same(one, key))
-      return new Keyring(known ? stored : [...stored, key], file)
-    }
+    if (stored !== undefined) return new Keyring(stored, file)
     if (key === undefined) return undefined
     const keyring = new Keyring([key.slice()], file)
     await keyring.save(keyring.keys)
@@ -54,7 +52,14 @@ export class Keyring {
   }
 
   /** Changes or lists the keys as Serf's key manager would (serf internal_query.go); never throws. */
-  async change(operation: KeyOperation, key: Uint8Array): Promise<KeyringResult> {
+  change(operation: KeyOperation, key: Uint8Array): Promise<KeyringResult> {
+    // One after the other: each starts from what the one before has left
+    const result = this.work.then(() => this.changeNow(operation, key))
+    this.work = result
+    return result
+  }
+
+  private async changeNow(operation: KeyOperation, key: Uint8Array): Promise<KeyringResult> {
     if (operation === 'list')
       return {ok: true, message: '', keys: this.keys.map(encode), primaryKey: encode(this.primary)}
     const next = operation === 'install' ? this.installed(key) : this.withoutOrFirst(operation, key)

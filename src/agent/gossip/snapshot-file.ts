@@ -60,7 +60,9 @@ export class SnapshotFile {
   append(lines: readonly string[]): void {
     if (this.closed) return
     this.waiting.push(...lines)
-    this.timer ??= setTimeout(() => void this.flush(), FLUSH_INTERVAL_MS).unref()
+    // That we left must not be lost with a crash, or we would come back
+    if (lines.includes('leave')) void this.flush()
+    else this.timer ??= setTimeout(() => void this.flush(), FLUSH_INTERVAL_MS).unref()
   }
 
   /** Writes what waits, syncs it and closes the file. */
@@ -82,6 +84,7 @@ export class SnapshotFile {
       if (lines.length === 0) return
       const bytes = Buffer.from(`${lines.join('\n')}\n`)
       await this.handle.appendFile(bytes)
+      if (lines.includes('leave')) await this.handle.datasync()
       this.size += bytes.length
       if (this.size > COMPACT_MIN_BYTES && !lines.includes('leave')) await this.compact()
     })
