@@ -1,5 +1,6 @@
 import {randomUUID} from 'node:crypto'
 import {chmod, mkdir, rm} from 'node:fs/promises'
+import {join} from 'node:path'
 import type {Member} from '../core/gossip/member.js'
 import {LocalBackend} from './agent-backend.js'
 import {AgentError} from './agent-error.js'
@@ -72,7 +73,7 @@ class Agent implements RunningAgent {
 
   async start(): Promise<void> {
     const {options, logger, filter, pool} = this
-    await mkdir(options.dataDir, {recursive: true, mode: 0o755})
+    await mkdir(join(options.dataDir, 'serf'), {recursive: true, mode: 0o755})
     this.nodeId = await loadNodeId(options.dataDir, options.nodeId, randomUUID)
     if (options.server)
       this.role = await ServerRole.open({
@@ -285,8 +286,7 @@ class Agent implements RunningAgent {
       options.server ? 'server starting leave' : 'client starting leave',
     )
     await role?.beginLeave()
-    await this.wan?.leave()
-    await this.lan?.leave()
+    await Promise.all([this.wan?.leave(), this.lan?.leave()])
     await role?.endLeave()
     if (options.server && options.leaveDrainMs > 0)
       await new Promise(resolve => setTimeout(resolve, options.leaveDrainMs))

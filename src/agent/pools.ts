@@ -18,6 +18,10 @@ export interface PoolDeps {
   readonly log: AgentLog
 }
 
+/** How long one that left goes on answering; Consul waits for that from 0.8 on. */
+const leavePropagateMs = (base: GossipProfile, {raft}: AgentOptions): number =>
+  raft.protocol < 2 ? 0 : base.leavePropagateMs
+
 function profile(base: GossipProfile, timings: GossipTimings, reconnectTimeoutMs: number): GossipProfile {
   return {
     ...base,
@@ -42,7 +46,10 @@ export async function startLan(deps: PoolDeps): Promise<Gossip> {
     name: nodeName,
     bind: {ip: addresses.serfLanBind, port: ports.serfLan},
     advertise: {ip: addresses.advertise, port: ports.serfLan},
-    profile: profile(PROFILES.lan, gossip.lan, reconnectTimeoutMs.lan),
+    profile: {
+      ...profile(PROFILES.lan, gossip.lan, reconnectTimeoutMs.lan),
+      leavePropagateMs: leavePropagateMs(PROFILES.lan, options),
+    },
     mergeRule: lanMergeRule({name: nodeName, nodeId, datacenter}, members),
     resolveNameConflicts: !options.server,
   })
@@ -59,7 +66,10 @@ export async function startWan(deps: PoolDeps): Promise<Gossip | undefined> {
     name: `${options.nodeName}.${options.datacenter}`,
     bind: {ip: addresses.serfWanBind, port: ports.serfWan},
     advertise: {ip: addresses.advertiseWan, port: ports.serfWan},
-    profile: profile(PROFILES.wan, gossip.wan, reconnectTimeoutMs.wan),
+    profile: {
+      ...profile(PROFILES.wan, gossip.wan, reconnectTimeoutMs.wan),
+      leavePropagateMs: leavePropagateMs(PROFILES.wan, options),
+    },
     mergeRule: wanMergeRule,
     resolveNameConflicts: false,
   })

@@ -92,6 +92,7 @@ export class RaftDriver {
   private timer: NodeJS.Timeout | undefined
   private timerAtMs = Infinity
   private turnedMs = -Infinity
+  private leading = false
 
   constructor(private readonly deps: RaftDriverDeps) {
     this.node = new RaftNode(deps.options, deps.restored ?? deps.store.found)
@@ -116,8 +117,12 @@ export class RaftDriver {
    * was paused serves requests before its timers have run.
    */
   get isAwake(): boolean {
+    return performance.now() - this.turnedMs < this.awakeMs
+  }
+
+  private get awakeMs(): number {
     const {heartbeatTimeoutMs, leaderLeaseMs} = this.deps.options
-    return performance.now() - this.turnedMs < (heartbeatTimeoutMs - leaderLeaseMs) / 2
+    return (heartbeatTimeoutMs - leaderLeaseMs) / 2
   }
 
   /** Proposes a command; done when this server has applied it. */
@@ -234,7 +239,9 @@ export class RaftDriver {
 
   /** Lets a timer stand that rings early: it costs less than to set one for every step. */
   private arm(): void {
-    const deadlineMs = this.node.nextDeadlineMs()
+    // A leader without peers has no heartbeats to send, and must be seen to be awake all the same
+    const awakeMs = this.leading ? this.turnedMs + this.awakeMs / 2 : Infinity
+    const deadlineMs = Math.min(this.node.nextDeadlineMs(), awakeMs)
     if (this.timer !== undefined && this.timerAtMs <= deadlineMs) return
     clearTimeout(this.timer)
     this.timerAtMs = deadlineMs
@@ -290,6 +297,7 @@ export class RaftDriver {
       case 'refuse':
         return this.settle(effect.token, {ok: false, why: effect.why, leader: effect.leader})
       case 'tell':
+        if (effect.news.news === 'role') this.leading = effect.news.role === 'leader'
         return this.deps.onNews(effect.news)
       default:
         return assertNever(effect)
