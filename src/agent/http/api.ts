@@ -67,7 +67,7 @@ export class HttpApi {
 
 function unknown(path: string): HttpAnswer {
   return path.startsWith('/v1/')
-    ? textAnswer(404, 'Invalid URL path: not a recognized HTTP API endpoint')
+    ? textAnswer(404, 'Invalid URL path: not a recognized HTTP API endpoint\n')
     : textAnswer(404, '404 page not found\n', {'X-Content-Type-Options': 'nosniff'})
 }
 

@@ -161,9 +161,7 @@ export async function healthService(
         .map(({node, service}) => ({
           node,
           service,
-          checks: listed(tables.checks, nodeKey(node.node) + SEPARATOR).filter(
-            check => check.serviceId === '' || check.serviceId === service.id,
-          ),
+          checks: checksOf(tables, service),
         }))
         .filter(({checks}) => !passing || checks.every(check => check.status === 'passing'))
         .map(({node, service, checks}) => ({
@@ -172,6 +170,15 @@ export async function healthService(
           Checks: checks.map(checkJson),
         })),
   }))
+}
+
+/** The checks that concern a service: first those of its node, then its own. */
+function checksOf(tables: Tables, {node, id}: CatalogService): readonly CatalogCheck[] {
+  const checks = listed(tables.checks, nodeKey(node) + SEPARATOR)
+  return [
+    ...checks.filter(check => check.serviceId === ''),
+    ...checks.filter(check => check.serviceId !== '' && check.serviceId === id),
+  ]
 }
 
 /** `PUT /v1/catalog/register` (`Catalog.Register`, consul agent/consul/catalog_endpoint.go). */

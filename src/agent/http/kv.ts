@@ -146,10 +146,9 @@ export function tooLarge(length: number): Failure {
 }
 
 function conflicting(query: Query, names: readonly string[]): string | undefined {
-  const found = names.filter(name => query.has(name))
-  if (found.length < 2) return undefined
-  const shown = found.map(name => (query.get(name) === '' ? name : `${name}=${query.get(name)}`))
-  return `Conflicting flags: ${shown.join('&')}`
+  return names.filter(name => query.has(name)).length < 2
+    ? undefined
+    : `Conflicting flags: ${query.encoded()}`
 }
 
 /** An unsigned 64-bit number, or Go's refusal of it. */

@@ -113,21 +113,25 @@ function readAutopilot(body: Uint8Array): AutopilotConfig {
   const json = parseJson(body)
   if ('problem' in json) throw new Failure(400, `Error parsing autopilot config: ${json.problem}`)
   const fields = readFields(json.value)
-  const nanoseconds = (name: string): number => {
+  const nanoseconds = (name: string, otherwise: number): number => {
     const value = fields.value(name)
-    if (value === undefined) return 0
+    if (value === undefined) return otherwise
     const ms = typeof value === 'number' ? value / 1e6 : parseGoDuration(String(value))
     if (ms === undefined)
       throw new Failure(400, `Error parsing autopilot config: time: invalid duration "${String(value)}"`)
     return Math.round(ms * 1e6)
   }
+  const defaults = AUTOPILOT_DEFAULTS
+  const whole = (name: string, otherwise: number) => (fields.has(name) ? fields.number(name) : otherwise)
   return {
-    ...NO_AUTOPILOT,
-    cleanupDeadServers: fields.boolean('CleanupDeadServers'),
-    lastContactThresholdNs: nanoseconds('LastContactThreshold'),
-    maxTrailingLogs: fields.number('MaxTrailingLogs'),
-    minQuorum: fields.number('MinQuorum'),
-    serverStabilizationTimeNs: nanoseconds('ServerStabilizationTime'),
+    ...defaults,
+    cleanupDeadServers: fields.has('CleanupDeadServers')
+      ? fields.boolean('CleanupDeadServers')
+      : defaults.cleanupDeadServers,
+    lastContactThresholdNs: nanoseconds('LastContactThreshold', defaults.lastContactThresholdNs),
+    maxTrailingLogs: whole('MaxTrailingLogs', defaults.maxTrailingLogs),
+    minQuorum: whole('MinQuorum', defaults.minQuorum),
+    serverStabilizationTimeNs: nanoseconds('ServerStabilizationTime', defaults.serverStabilizationTimeNs),
     redundancyZoneTag: fields.text('RedundancyZoneTag'),
     disableUpgradeMigration: fields.boolean('DisableUpgradeMigration'),
     upgradeVersionTag: fields.text('UpgradeVersionTag'),

@@ -17,6 +17,13 @@ export class Query {
   get(name: string): string {
     return this.values.get(name) ?? ''
   }
+
+  /** All of it as Go writes a query: sorted by name, every name with its `=`. */
+  encoded(): string {
+    const pairs = new URLSearchParams([...this.values])
+    pairs.sort()
+    return pairs.toString()
+  }
 }
 
 const NONE: ReadonlyMap<string, string> = new Map()

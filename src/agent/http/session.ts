@@ -4,7 +4,7 @@ import {textOf} from '../../core/fsm/byte-string.js'
 import type {Session} from '../../core/fsm/messages.js'
 import {sessionsOf} from '../../core/fsm/sessions.js'
 import type {HttpAnswer} from '../backend.js'
-import {Failure, emptyAnswer, jsonAnswer, truthAnswer} from './answers.js'
+import {Failure, jsonAnswer, textAnswer, truthAnswer} from './answers.js'
 import {readFields} from './body.js'
 import type {Context} from './context.js'
 import {applied} from './context.js'
@@ -122,7 +122,7 @@ export async function renewSession(
   const elsewhere = await context.consistency.write(parsed.request)
   if (elsewhere !== undefined) return elsewhere
   const session = context.backend.machine?.tables.sessions.get(id)?.value
-  if (session === undefined) return {...emptyAnswer(404), body: Buffer.from(`Session id '${id}' not found`)}
+  if (session === undefined) return textAnswer(404, `Session id '${id}' not found`)
   context.sessionTimers.renew(session)
   return jsonAnswer([sessionJson(session)], parsed.query)
 }

@@ -79,7 +79,7 @@ t.test('what is wrong with a request is told in Consul’s words', async t => {
     ],
     ['GET', '/v1/kv/a?dc=zz', 500, 'No path to datacenter'],
     ['POST', '/v1/kv/a', 405, 'method POST not allowed'],
-    ['GET', '/v1/nope', 404, 'Invalid URL path: not a recognized HTTP API endpoint'],
+    ['GET', '/v1/nope', 404, 'Invalid URL path: not a recognized HTTP API endpoint\n'],
     ['GET', '/v1/kv/a%01', 400, ''],
   ]
   for (const [method, target, status, text] of wrong) {
