@@ -14,6 +14,9 @@ import {AgentError} from './agent-error.js'
 import type {Gossip, GossipNotice, GossipSettings, KeyReport, QueryOutcome} from './gossip/gossip.js'
 import {keyReport} from './gossip/key-report.js'
 import {Keyring} from './gossip/keyring.js'
+import {limitedLog} from './gossip/limited-log.js'
+import type {JoinOutcome} from './gossip/pending.js'
+import {Pending} from './gossip/pending.js'
 import {plainIp} from './gossip/plain-ip.js'
 import {resolveEndpoints} from './gossip/resolve-endpoints.js'
 import {openPacket, SEAL_BYTES, sealPacket} from './gossip/seal.js'
@@ -40,13 +43,6 @@ export async function startGossip(settings: GossipSettings): Promise<Gossip> {
 
 const tagsTooLong = (): AgentError => new AgentError('the tags of a member must fit into 512 bytes')
 
-/** One query that is under way. */
-interface RunningQuery {
-  readonly acks: string[]
-  readonly responses: {readonly from: string; readonly payload: Uint8Array}[]
-  readonly done: (outcome: QueryOutcome) => void
-}
-
 class GossipDriver implements Gossip {
   address: Endpoint
   private node: GossipNode | undefined
@@ -60,13 +56,7 @@ class GossipDriver implements Gossip {
   private closed = false
   private nextToken = 1
   private readonly listeners = new Set<(notice: GossipNotice) => void>()
-  private readonly joins = new Map<
-    number,
-    (outcome: {readonly contacted: number; readonly problems: readonly string[]}) => void
-  >()
-  private readonly leaves = new Map<number, () => void>()
-  private readonly forceLeaves = new Map<number, (found: boolean) => void>()
-  private readonly queries = new Map<number, RunningQuery>()
+  private readonly pending = new Pending()
   private readonly answers = new Map<number, (bytes: Uint8Array | undefined) => void>()
   private readonly streams = new Set<() => void>()
 
@@ -83,6 +73,7 @@ class GossipDriver implements Gossip {
 
   async start(): Promise<void> {
     const {settings} = this
+    const refusals = limitedLog(text => settings.log('warn', text))
     const {packets, server, port} = await bindBoth(settings.bind, () =>
       serveStreams(
         this.streamSettings(),
@@ -91,7 +82,7 @@ class GossipDriver implements Gossip {
           this.answers.set(token, answer)
           this.feed({on: 'stream-message', token, from, message})
         },
-        (from, why) => settings.log('warn', `a stream from ${from} is refused: ${why}`),
+        (from, why) => refusals(`a stream from ${from} is refused: ${why}`),
       ),
     )
     this.packets = packets
@@ -127,33 +118,24 @@ class GossipDriver implements Gossip {
   async join(
     addresses: readonly string[],
     {ignoreOldEvents} = {ignoreOldEvents: true},
-  ): Promise<{readonly contacted: number; readonly problems: readonly string[]}> {
+  ): Promise<JoinOutcome> {
     const {endpoints, problems} = await resolveEndpoints(addresses, this.address.port)
     if (this.closed) return {contacted: 0, problems: ['this agent is stopped']}
-    const outcome = await new Promise<{readonly contacted: number; readonly problems: readonly string[]}>(
-      resolve => {
-        const token = this.nextToken++
-        this.joins.set(token, resolve)
-        this.feed({on: 'join', token, to: endpoints, ignoreOldEvents})
-      },
+    const token = this.nextToken++
+    const outcome = await this.pending.join(token, () =>
+      this.feed({on: 'join', token, to: endpoints, ignoreOldEvents}),
     )
     return {contacted: outcome.contacted, problems: [...problems, ...outcome.problems]}
   }
 
   leave(): Promise<void> {
-    return new Promise(resolve => {
-      const token = this.nextToken++
-      this.leaves.set(token, resolve)
-      this.feed({on: 'leave', token})
-    })
+    const token = this.nextToken++
+    return this.pending.leave(token, () => this.feed({on: 'leave', token}))
   }
 
   forceLeave(name: string, {prune} = {prune: false}): Promise<boolean> {
-    return new Promise(resolve => {
-      const token = this.nextToken++
-      this.forceLeaves.set(token, resolve)
-      this.feed({on: 'force-leave', token, name, prune})
-    })
+    const token = this.nextToken++
+    return this.pending.forceLeave(token, () => this.feed({on: 'force-leave', token, name, prune}))
   }
 
   setTags(tags: Readonly<Record<string, string>>): void {
@@ -168,19 +150,16 @@ class GossipDriver implements Gossip {
   }
 
   query(request: Partial<QueryRequest> & {readonly name: string}): Promise<QueryOutcome> {
-    return new Promise(resolve => {
-      const token = this.nextToken++
-      this.queries.set(token, {acks: [], responses: [], done: resolve})
-      const whole: QueryRequest = {
-        payload: new Uint8Array(0),
-        filters: {nodes: [], tags: {}},
-        acknowledge: false,
-        timeoutMs: undefined,
-        relayFactor: 0,
-        ...request,
-      }
-      this.feed({on: 'query', token, request: whole})
-    })
+    const token = this.nextToken++
+    const whole: QueryRequest = {
+      payload: new Uint8Array(0),
+      filters: {nodes: [], tags: {}},
+      acknowledge: false,
+      timeoutMs: undefined,
+      relayFactor: 0,
+      ...request,
+    }
+    return this.pending.query(token, () => this.feed({on: 'query', token, request: whole}))
   }
 
   async keys(operation: KeyOperation, key = new Uint8Array(0)): Promise<KeyReport> {
@@ -202,7 +181,7 @@ class GossipDriver implements Gossip {
     this.closed = true
     clearTimeout(this.timer)
     for (const abort of this.streams) abort()
-    this.endWaiting()
+    this.pending.end()
     const closing = [
       new Promise<void>(resolve => (this.packets === undefined ? resolve() : this.packets.close(resolve))),
       new Promise<void>(resolve =>
@@ -253,6 +232,7 @@ class GossipDriver implements Gossip {
 
   /** Hands one event to the node and does what it says; what happens meanwhile waits its turn. */
   private feed(event: GossipEvent): void {
+    if (this.closed) this.pending.end()
     if (this.closed || this.node === undefined) return
     this.events.push(event)
     if (this.busy) return
@@ -298,21 +278,12 @@ class GossipDriver implements Gossip {
       case 'log':
         return this.settings.log(effect.level, effect.text)
       case 'joined':
-        this.joins.get(effect.token)?.(effect)
-        this.joins.delete(effect.token)
-        return
       case 'left':
-        this.leaves.get(effect.token)?.()
-        this.leaves.delete(effect.token)
-        return
       case 'force-left':
-        this.forceLeaves.get(effect.token)?.(effect.found)
-        this.forceLeaves.delete(effect.token)
-        return
       case 'query-ack':
       case 'query-response':
       case 'query-done':
-        return this.queryNews(effect)
+        return this.pending.take(effect)
       case 'member-changed':
         return this.notify({on: 'member', change: effect.change, member: effect.member})
       case 'user-event': {
@@ -327,20 +298,6 @@ class GossipDriver implements Gossip {
       }
       case 'name-lost':
         return this.notify({on: 'name-lost'})
-    }
-  }
-
-  private queryNews(
-    effect: Extract<GossipEffect, {do: 'query-ack' | 'query-response' | 'query-done'}>,
-  ): void {
-    const query = this.queries.get(effect.token)
-    if (query === undefined) return
-    if (effect.do === 'query-ack') query.acks.push(effect.from)
-    else if (effect.do === 'query-response')
-      query.responses.push({from: effect.from, payload: effect.payload})
-    else {
-      this.queries.delete(effect.token)
-      query.done({acks: query.acks, responses: query.responses})
     }
   }
 
@@ -400,13 +357,5 @@ class GossipDriver implements Gossip {
   private streamSettings(): StreamSettings {
     const {verifyIncoming, verifyOutgoing, filter, profile} = this.settings
     return {keyring: this.keyring, verifyIncoming, verifyOutgoing, filter, timeoutMs: profile.streamTimeoutMs}
-  }
-
-  /** Nobody is to wait for what can no longer happen. */
-  private endWaiting(): void {
-    for (const done of this.joins.values()) done({contacted: 0, problems: ['this agent is stopped']})
-    for (const done of this.leaves.values()) done()
-    for (const done of this.forceLeaves.values()) done(false)
-    for (const {done, acks, responses} of this.queries.values()) done({acks, responses})
   }
 }
