@@ -1,7 +1,7 @@
 // Quorate is killed, or loses its connections, at every record of its journal. `resume` must end in the planned
 // state and `resume --back`, while it may, in the old one; no key is lost either way.
 import type {Test} from 'tap'
-import {reference} from '../lab/binaries.js'
+import {realConsuls, reference} from '../lab/binaries.js'
 import {labTest} from '../lab/permit.js'
 import {Stage, type CrashPoint} from './crash.js'
 import type {JournalLine, Operator} from './operator.js'
@@ -70,19 +70,14 @@ async function cutShort(t: Test, stage: Stage, point: CrashPoint, way: 'forward'
   return cut.hit
 }
 
-labTest('a run cut short anywhere ends well: forward as planned, back as before', async t => {
-  const binary = await reference()
-  const stages = await Promise.all(
-    Array.from({length: WORKERS}, async () => Stage.set(t, setting, binary, [2, 3])),
-  )
-  const [first] = stages
-  if (first === undefined) return
-  const operator = await first.again()
-  endedWell(t, await operator.run(...(await first.command(operator))))
-  await first.isPlanned(t)
-  const points = everyPoint(operator.journal())
-  const tried = chosen(points)
-  const queue = tried.flatMap(point => [
+/** Plays every point forward and back, on as many stages at a time as there are; claims that each was met. */
+async function playAll(
+  t: Test,
+  stages: readonly Stage[],
+  points: readonly CrashPoint[],
+  of: string,
+): Promise<void> {
+  const queue = points.flatMap(point => [
     {point, way: 'forward' as const},
     {point, way: 'back' as const},
   ])
@@ -99,9 +94,67 @@ labTest('a run cut short anywhere ends well: forward as planned, back as before'
       }
     }),
   )
-  const possible = 2 * tried.length
+  const possible = 2 * points.length
   t.comment(
-    `crash runs: killed ${hit} ${hit === possible ? '=' : '≠'} possible ${possible}; tried ${tried.length} of the ${points.length} points of a run, forward and back`,
+    `crash runs: killed ${hit} ${hit === possible ? '=' : '≠'} possible ${possible}; tried ${points.length} ${of}, forward and back`,
   )
   t.equal(hit, possible, 'every point tried was met')
+}
+
+/** A run that nothing cuts short, with its records. */
+async function whole(t: Test, stage: Stage): Promise<readonly JournalLine[]> {
+  const operator = await stage.again()
+  endedWell(t, await operator.run(...(await stage.command(operator))))
+  await stage.isPlanned(t)
+  return operator.journal()
+}
+
+labTest('a run cut short anywhere ends well: forward as planned, back as before', async t => {
+  const binary = await reference()
+  const stages = await Promise.all(
+    Array.from({length: WORKERS}, async () => Stage.set(t, setting, binary, {dead: [2, 3]})),
+  )
+  const [first] = stages
+  if (first === undefined) return
+  const points = everyPoint(await whole(t, first))
+  await playAll(t, stages, chosen(points), `of the ${points.length} points of a run`)
 })
+
+/** An action of each phase that a plan with a server to be set aside has, in their order. */
+const phaseActions = [
+  'hold-service',
+  'stop-service',
+  'prove-stopped',
+  'reread-log',
+  'fence',
+  'copy',
+  'write-file',
+  'start-service',
+  'await',
+]
+
+/** One point in each phase: the first record of its first step. */
+function onePerPhase(t: Test, records: readonly JournalLine[]): CrashPoint[] {
+  return phaseActions.flatMap(action => {
+    const index = records.findIndex(
+      line => line.type === 'begin' && line.step?.split('.').at(-1)?.replace(/-\d+$/, '') === action,
+    )
+    t.ok(index >= 0, `the plan has a step ${action}`)
+    return index < 0 ? [] : [{record: index + 1, how: 'kill' as const, delayMs: 0}]
+  })
+}
+
+for (const binary of realConsuls())
+  labTest(
+    `a run cut short in any phase ends well on Consul ${binary.version}: forward as planned, back as before`,
+    async t => {
+      const stages: Stage[] = []
+      // One after another: their servers are busy only while they are raised.
+      for (let i = 0; i < 3; i++)
+        stages.push(await Stage.set(t, {servers: 4, manager: 'systemd'}, binary, {dead: [3, 4], alone: true}))
+      const [first] = stages
+      if (first === undefined) return
+      const points = onePerPhase(t, await whole(t, first))
+      await playAll(t, stages, points, 'points, one in each phase')
+    },
+  )

@@ -1,6 +1,6 @@
-import {existsSync} from 'node:fs'
+import {existsSync, readFileSync} from 'node:fs'
 import type {Test} from 'tap'
-import type {ServerBinary} from '../lab/binaries.js'
+import {atLeast, type ServerBinary} from '../lab/binaries.js'
 import type {Lab} from '../lab/lab.js'
 import {eventually} from '../lab/lab.js'
 import {Operator, type JournalLine, type Running} from './operator.js'
@@ -53,29 +53,51 @@ export class Stage {
   private constructor(
     readonly scene: Scene,
     readonly kept: readonly number[],
+    readonly aside: readonly number[],
     readonly dead: readonly number[],
     private readonly ends: ReadonlyMap<number, number>,
   ) {}
 
-  /** Raises the servers, kills some for good and keeps the disks of the others at that moment. */
-  static async set(t: Test, setting: Setting, binary: ServerBinary, dead: readonly number[]): Promise<Stage> {
+  /**
+   * Raises the servers, kills some for good and keeps the disks of the others at that moment. With `alone` only the
+   * one with the longest log is to be kept, and those beside it are to be set aside.
+   */
+  static async set(
+    t: Test,
+    setting: Setting,
+    binary: ServerBinary,
+    how: {readonly dead: readonly number[]; readonly alone?: boolean},
+  ): Promise<Stage> {
     const scene = await raise(t, setting, binary)
-    const kept = scene.lab.numbers.filter(i => !dead.includes(i))
-    await scene.lab.kill(...dead)
-    await scene.lab.bereaved(kept)
+    const up = scene.lab.numbers.filter(i => !how.dead.includes(i))
+    await scene.lab.kill(...how.dead)
+    await scene.lab.bereaved(up)
     const ends = new Map<number, number>()
-    for (const i of kept) ends.set(i, await lastIndex(scene.lab, i))
-    await scene.lab.kill(...kept)
-    await scene.lab.save(...kept)
-    return new Stage(scene, kept, dead, ends)
+    for (const i of up) ends.set(i, await lastIndex(scene.lab, i))
+    await scene.lab.kill(...up)
+    await scene.lab.save(...up)
+    const order = [...up].sort((a, b) => (ends.get(b) ?? 0) - (ends.get(a) ?? 0))
+    const kept = how.alone === true ? order.slice(0, 1) : up
+    return new Stage(
+      scene,
+      kept,
+      up.filter(i => !kept.includes(i)),
+      how.dead,
+      ends,
+    )
+  }
+
+  /** The servers whose hosts are there, kept or set aside. */
+  private get up(): readonly number[] {
+    return [...this.kept, ...this.aside].sort((a, b) => a - b)
   }
 
   /** The outage as it was, for a new operator who knows nothing of the runs before. */
   async again(): Promise<Operator> {
     const {lab, t} = this.scene
-    await lab.restore(...this.kept)
-    await Promise.all(this.kept.map(async i => lab.boot(i)))
-    await lab.bereaved(this.kept)
+    await lab.restore(...this.up)
+    await Promise.all(this.up.map(async i => lab.boot(i)))
+    await lab.bereaved(this.up)
     const operator = new Operator(lab, 'root')
     t.teardown(() => operator.leave())
     return operator
@@ -83,10 +105,12 @@ export class Stage {
 
   /** The command that mends the outage. */
   async command(operator: Operator): Promise<readonly string[]> {
-    const {plan, text} = await planned(operator, ...gone(operator, ...this.dead))
+    const aside = this.aside.flatMap(i => ['--remove', this.scene.lab.name(i)])
+    const words = [...gone(operator, ...this.dead), ...aside]
+    const {plan, text} = await planned(operator, ...words)
     if (plan === undefined) throw new Error(text)
     this.consents = consent(plan)
-    return ['peers', 'fix', '--cluster', 'lab', ...gone(operator, ...this.dead), ...consent(plan)]
+    return ['peers', 'fix', '--cluster', 'lab', ...words, ...consent(plan)]
   }
 
   /** Starts the command and cuts it short at a point. */
@@ -97,7 +121,7 @@ export class Stage {
       await sleep(point.delayMs)
       hit = !run.over()
       if (point.how === 'kill') run.signal('SIGKILL')
-      else await Promise.all(this.kept.map(async i => cutSessions(this.scene.lab, i)))
+      else await Promise.all(this.up.map(async i => cutSessions(this.scene.lab, i)))
     }
     await run.ended
     const records = operator.journal()
@@ -119,10 +143,18 @@ export class Stage {
   async isOld(t: Test): Promise<void> {
     const {lab} = this.scene
     const old = lab.numbers.map(i => `${lab.address(i)}:8300`).sort()
-    for (const i of this.kept) {
+    for (const i of this.up) {
       const peers = await eventually(`${lab.name(i)} runs with its old peer set`, async () => lab.peers(i))
       t.same(peers, old, `${lab.name(i)} has its old peer set`)
-      t.notOk(existsSync(lab.data(i, 'raft', 'peers.json')), `${lab.name(i)} has no recovery file`)
+      const file = lab.data(i, 'raft', 'peers.json')
+      if (atLeast(lab.binary.version, '0.7.0'))
+        t.notOk(existsSync(file), `${lab.name(i)} has no recovery file`)
+      else
+        t.same(
+          (JSON.parse(readFileSync(file, 'utf8')) as string[]).sort(),
+          old,
+          `${lab.name(i)} has its old list`,
+        )
       t.ok((await lastIndex(lab, i)) >= (this.ends.get(i) ?? 0), `${lab.name(i)} has its whole log`)
     }
   }
@@ -135,7 +167,12 @@ export class Stage {
   }
 }
 
-async function lastIndex(lab: Lab, i: number): Promise<number> {
+/** Where a running server's log ends. */
+export async function lastIndex(lab: Lab, i: number): Promise<number> {
+  if (lab.binary.kind === 'consul') {
+    const info = await lab.exec(i, 'consul info')
+    return Number(/last_log_index = (\d+)/.exec(info)?.[1])
+  }
   const {body} = await lab.http(i, '/v1/agent/self')
   const self = JSON.parse(body) as {Stats: {raft: {last_log_index: string}}}
   return Number(self.Stats.raft.last_log_index)

@@ -18,6 +18,8 @@ export interface Setting extends LabOptions {
   readonly login?: Login
   /** Which real Consul versions it makes sense on; all by default. */
   readonly suits?: (binary: ServerBinary) => boolean
+  /** Settings over the usual ones that depend on the program; `config` goes over them. */
+  readonly configFor?: (binary: ServerBinary) => Readonly<Record<string, unknown>>
 }
 
 /** Some keys with recognisable values. */
@@ -30,7 +32,8 @@ export function someKeys(prefix: string, count: number): KeyValue[] {
 
 /** Raises a lab with 200 keys on every server; it goes down with the test. */
 export async function raise(t: Test, setting: Setting, binary: ServerBinary): Promise<Scene> {
-  const lab = await Lab.up({...setting, binary})
+  const config = setting.config ?? setting.configFor?.(binary)
+  const lab = await Lab.up({...setting, binary, ...(config === undefined ? {} : {config})})
   t.teardown(async () => lab.down())
   const operator = new Operator(lab, setting.login ?? 'root')
   t.teardown(() => operator.leave())

@@ -12,7 +12,7 @@ export interface PlanView {
     readonly steps: readonly {
       readonly id: string
       readonly host: string
-      readonly action: {readonly do: string}
+      readonly action: {readonly do: string; readonly path?: string}
     }[]
   }[]
 }
