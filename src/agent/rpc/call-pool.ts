@@ -145,7 +145,7 @@ class ClientStream implements StreamListener {
 
   ask(method: string, argument: MsgpackInput): void {
     this.seq++
-    for (const bytes of encodeCall(method, this.seq, argument)) this.stream.write(bytes)
+    this.stream.write(encodeCall(method, this.seq, argument))
   }
 
   /** The next answer to the call, or part of it. */

@@ -88,12 +88,12 @@ export class CallServer implements StreamListener {
     } catch (error) {
       if (!(error instanceof RpcError)) this.onFailure(call.method, error)
       const text = error instanceof RpcError ? error.message : 'internal error'
-      if (!this.gone) for (const bytes of encodeAnswer(call, {kind: 'error', text})) this.stream.write(bytes)
+      if (!this.gone) this.stream.write(encodeAnswer(call, {kind: 'error', text}))
     }
   }
 
   private write(call: RpcCall, value: MsgpackInput): void {
-    if (!this.gone) for (const bytes of encodeAnswer(call, {kind: 'value', value})) this.stream.write(bytes)
+    if (!this.gone) this.stream.write(encodeAnswer(call, {kind: 'value', value}))
   }
 
   private async writePart(call: RpcCall, value: MsgpackInput): Promise<void> {

@@ -1,3 +1,6 @@
+import type {MsgpackInput} from './msgpack.js'
+import {encodeMsgpack} from './msgpack.js'
+
 /**
  * Writes MessagePack in the old raw dialect of hashicorp/go-msgpack, value by value into one growing buffer: what
  * `encodeMsgpack` does for a whole value, without the values in between, for messages that are written often.
@@ -100,6 +103,25 @@ export class MsgpackWriter {
     return this
   }
 
+  /** A value of any kind, as `encodeMsgpack` writes it. */
+  value(value: MsgpackInput): this {
+    if (value === null) return this.nil()
+    if (typeof value === 'boolean') return this.bool(value)
+    if (typeof value === 'string') return this.text(value)
+    if (value instanceof Uint8Array) return this.bytes(value)
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return this.unsigned(value)
+    if (typeof value !== 'object') return this.raw(encodeMsgpack(value))
+    if (isArray(value)) {
+      this.array(value.length)
+      for (const item of value) this.value(item)
+      return this
+    }
+    const keys = Object.keys(value)
+    this.map(keys.length)
+    for (const key of keys) this.text(key).value(value[key] ?? null)
+    return this
+  }
+
   private head(size: number, fix: number, fixMax: number, wide: number): this {
     if (size <= fixMax) return this.byte(fix | size)
     this.reserve(5)
@@ -124,3 +146,5 @@ export class MsgpackWriter {
     this.view = new DataView(grown.buffer)
   }
 }
+
+const isArray = (value: MsgpackInput): value is readonly MsgpackInput[] => Array.isArray(value)

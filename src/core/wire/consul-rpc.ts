@@ -1,6 +1,7 @@
 import type {MsgpackInput, MsgpackMap, MsgpackValue} from '../codec/msgpack.js'
-import {decodeMsgpack, encodeMsgpack} from '../codec/msgpack.js'
+import {decodeMsgpack} from '../codec/msgpack.js'
 import {MsgpackSpan} from '../codec/msgpack-span.js'
+import {MsgpackWriter} from '../codec/msgpack-writer.js'
 import {ByteStore} from './byte-store.js'
 import {Fields} from './fields.js'
 
@@ -32,21 +33,24 @@ export interface RpcAnswer {
 }
 
 /** A call's bytes. */
-export function encodeCall(method: string, seq: number, argument: MsgpackInput): readonly Uint8Array[] {
-  return [encodeMsgpack({Seq: seq, ServiceMethod: method}), encodeMsgpack(argument)]
+export function encodeCall(method: string, seq: number, argument: MsgpackInput): Uint8Array {
+  const writer = new MsgpackWriter().map(2).text('Seq').unsigned(seq).text('ServiceMethod').text(method)
+  return writer.value(argument).finish()
 }
 
 /** An answer's bytes; with an error an empty map stands for the body, which is read all the same. */
 export function encodeAnswer(
-  call: Pick<RpcCall, 'method' | 'seq'>,
+  {method, seq}: Pick<RpcCall, 'method' | 'seq'>,
   result:
     {readonly kind: 'value'; readonly value: MsgpackInput} | {readonly kind: 'error'; readonly text: string},
-): readonly Uint8Array[] {
+): Uint8Array {
   const error = result.kind === 'error' ? result.text || 'unknown error' : ''
-  return [
-    encodeMsgpack({Error: error, Seq: call.seq, ServiceMethod: call.method}),
-    encodeMsgpack(result.kind === 'value' ? result.value : {}),
-  ]
+  const writer = new MsgpackWriter().map(3).text('Error').text(error).text('Seq').unsigned(seq)
+  return writer
+    .text('ServiceMethod')
+    .text(method)
+    .value(result.kind === 'value' ? result.value : {})
+    .finish()
 }
 
 /** What a stream holds next; a problem ends it. */

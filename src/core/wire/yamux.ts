@@ -13,6 +13,7 @@ const HEADER_BYTES = 12
 export const WINDOW_BYTES = 256 * 1024
 /** Frames of ours are not longer, so that a large answer on one stream does not hold up the others for long. */
 const DATA_BYTES_MAX = 64 * 1024
+const JOINED_BYTES_MAX = 4096
 /** No honest window grows beyond this, and no frame is longer than a window. */
 const WINDOW_BYTES_MAX = 2 ** 31
 
@@ -220,8 +221,7 @@ export class YamuxSession {
       else stream.waiting[0] = first.subarray(length)
       stream.waitingBytes -= length
       stream.sendWindow -= length
-      this.frame(FrameType.data, 0, id, length)
-      this.output.push(first.subarray(0, length))
+      this.frame(FrameType.data, 0, id, length, first.subarray(0, length))
     }
     if (!stream.ending || stream.sentFin || stream.waiting.length > 0) return
     stream.sentFin = true
@@ -238,14 +238,18 @@ export class YamuxSession {
     events.push({on: 'problem', text})
   }
 
-  private frame(type: number, flags: number, id: number, length: number): void {
-    const header = new Uint8Array(HEADER_BYTES)
-    header[1] = type
-    header[3] = flags
-    const view = new DataView(header.buffer)
+  private frame(type: number, flags: number, id: number, length: number, body: Uint8Array = EMPTY): void {
+    // A small body travels with its head: one buffer costs less than two.
+    const joined = body.length <= JOINED_BYTES_MAX
+    const bytes = new Uint8Array(joined ? HEADER_BYTES + body.length : HEADER_BYTES)
+    bytes[1] = type
+    bytes[3] = flags
+    const view = new DataView(bytes.buffer)
     view.setUint32(4, id)
     view.setUint32(8, length)
-    this.output.push(header)
+    if (joined) bytes.set(body, HEADER_BYTES)
+    this.output.push(bytes)
+    if (!joined) this.output.push(body)
   }
 }
 

@@ -121,8 +121,8 @@ t.test('calls and answers come back as they were written, errors with a body tha
   const calls = new RpcCallReader()
   const answers = new RpcAnswerReader()
   for (const byte of Buffer.concat([
-    ...encodeCall('Status.Ping', 1, {}),
-    ...encodeCall('Quorate.Http', 2, {Method: 'GET'}),
+    encodeCall('Status.Ping', 1, {}),
+    encodeCall('Quorate.Http', 2, {Method: 'GET'}),
   ]))
     calls.push(Uint8Array.of(byte))
   t.match(calls.next(), {item: {method: 'Status.Ping', seq: 1}})
@@ -130,8 +130,8 @@ t.test('calls and answers come back as they were written, errors with a body tha
   t.equal(calls.next(), undefined)
   answers.push(
     Buffer.concat([
-      ...encodeAnswer({method: 'a', seq: 1}, {kind: 'error', text: 'rpc: no'}),
-      ...encodeAnswer({method: 'b', seq: 2}, {kind: 'value', value: ['x']}),
+      encodeAnswer({method: 'a', seq: 1}, {kind: 'error', text: 'rpc: no'}),
+      encodeAnswer({method: 'b', seq: 2}, {kind: 'value', value: ['x']}),
     ]),
   )
   t.match(answers.next(), {item: {seq: 1, result: {kind: 'error', text: 'rpc: no'}}})
