@@ -5,7 +5,7 @@ import type {Configuration, Server} from '../core/model/configuration.js'
 import type {ServerAddress} from '../core/model/ids.js'
 import {serverAddress, serverId} from '../core/model/ids.js'
 import type {RaftNews} from '../core/raft/messages.js'
-import {DEFAULT_LIMITS} from '../core/raft/options.js'
+import {DEFAULT_OPTIONS} from '../core/raft/options.js'
 import type {RaftOptions, Restored} from '../core/raft/types.js'
 import type {AgentLog} from './logger.js'
 import type {AgentOptions} from './options.js'
@@ -121,9 +121,9 @@ function raftOptions({raft}: AgentOptions, self: Server): RaftOptions {
     snapshotIntervalMs: raft.snapshotIntervalMs,
     snapshotThreshold: raft.snapshotThreshold,
     trailingEntries: raft.trailingLogs,
-    preVote: true,
+    preVote: DEFAULT_OPTIONS.preVote,
     raftProtocol: raft.protocol,
-    limits: DEFAULT_LIMITS,
+    limits: DEFAULT_OPTIONS.limits,
   }
 }
 

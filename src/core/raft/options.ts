@@ -1,7 +1,7 @@
 import type {RaftLimits, RaftOptions} from './types.js'
 
 /** Limits that suit servers on one network. */
-export const DEFAULT_LIMITS: RaftLimits = {
+const DEFAULT_LIMITS: RaftLimits = {
   appendEntriesMax: 256,
   appendBytesMax: 1024 * 1024,
   appendsInFlightMax: 8,

@@ -7,7 +7,7 @@ import type {
   RaftResponse,
   SnapshotMeta,
 } from '../../../src/core/raft/messages.js'
-import {DEFAULT_LIMITS, DEFAULT_OPTIONS} from '../../../src/core/raft/options.js'
+import {DEFAULT_OPTIONS} from '../../../src/core/raft/options.js'
 import {RaftNode} from '../../../src/core/raft/node.js'
 import {readConfigurationEntry, setsConfiguration} from '../../../src/core/raft/configuration-entry.js'
 import type {
@@ -84,6 +84,11 @@ export function restoredFrom(disk: Stored): Restored {
   }
 }
 
+/** Options of a server that differ from the usual ones. */
+export type ClusterOptions = Partial<Omit<RaftOptions, 'limits'>> & {
+  readonly limits?: Partial<RaftLimits>
+}
+
 interface Late {
   readonly atMs: number
   readonly order: number
@@ -107,7 +112,7 @@ export class Cluster {
 
   constructor(readonly seed = 1) {}
 
-  add(name: string, options: Partial<RaftOptions> & {limits?: Partial<RaftLimits>} = {}): ClusterServer {
+  add(name: string, options: ClusterOptions = {}): ClusterServer {
     const server = new ClusterServer(this, name, options, chance(this.seed * 1000 + this.servers.size))
     this.servers.set(name, server)
     server.start()
@@ -115,7 +120,7 @@ export class Cluster {
   }
 
   /** Servers that know themselves as one configuration. */
-  static of(names: readonly string[], options: Parameters<Cluster['add']>[1] = {}, seed = 1): Cluster {
+  static of(names: readonly string[], options: ClusterOptions = {}, seed = 1): Cluster {
     const cluster = new Cluster(seed)
     for (const name of names) cluster.add(name, options)
     for (const name of names) cluster.bootstrap(name, configurationOf(...names))
@@ -241,7 +246,7 @@ export class ClusterServer {
   constructor(
     readonly cluster: Cluster,
     readonly name: string,
-    readonly options: Partial<RaftOptions>,
+    readonly options: ClusterOptions,
     private readonly random: () => number,
   ) {}
 
@@ -261,7 +266,7 @@ export class ClusterServer {
         id,
         address,
         random: this.random,
-        limits: {...DEFAULT_LIMITS, ...this.options.limits},
+        limits: {...DEFAULT_OPTIONS.limits, ...this.options.limits},
       },
       restoredFrom(this.disk),
     )

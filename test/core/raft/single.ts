@@ -11,10 +11,10 @@ import type {
   RaftResponse,
 } from '../../../src/core/raft/messages.js'
 import {RaftNode} from '../../../src/core/raft/node.js'
-import {DEFAULT_LIMITS, DEFAULT_OPTIONS} from '../../../src/core/raft/options.js'
-import type {RaftLimits, RaftOptions, RaftStatus} from '../../../src/core/raft/types.js'
+import {DEFAULT_OPTIONS} from '../../../src/core/raft/options.js'
+import type {RaftStatus} from '../../../src/core/raft/types.js'
 import {bytes, configurationOf, emptyDisk, restoredFrom} from './cluster.js'
-import type {Stored} from './cluster.js'
+import type {ClusterOptions, Stored} from './cluster.js'
 
 export const entry = (index: number, term: number, command = `${index}@${term}`): LogEntry => ({
   index,
@@ -44,8 +44,6 @@ export function diskWith(names: readonly string[], terms: readonly number[], ter
   }
 }
 
-type Limits = {limits?: Partial<RaftLimits>}
-
 /** One node whose every event is given by hand. `write` and `apply` do what the disk and the state machine owe. */
 export class Single {
   nowMs = 1000
@@ -57,7 +55,7 @@ export class Single {
 
   constructor(
     private readonly disk: Stored,
-    options: Partial<Omit<RaftOptions, 'limits'>> & Limits = {},
+    options: ClusterOptions = {},
     name = 'a',
   ) {
     this.node = new RaftNode(
@@ -67,7 +65,7 @@ export class Single {
         id: serverId(name),
         address: serverAddress(`${name}:8300`),
         ...options,
-        limits: {...DEFAULT_LIMITS, ...options.limits},
+        limits: {...DEFAULT_OPTIONS.limits, ...options.limits},
       },
       restoredFrom(disk),
     )
