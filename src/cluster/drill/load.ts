@@ -91,14 +91,18 @@ async function pauseAndFail(): Promise<false> {
   return false
 }
 
-/** The keys and values below a prefix as a consistent read gives them; undefined when nobody gives any. */
+/**
+ * The keys and values below a prefix as the first address gives them that answers: by a consistent read, or `stale` as
+ * that server itself has them. Undefined when nobody answers.
+ */
 export async function readKeys(
   addresses: readonly string[],
   prefix: string,
+  mode: 'consistent' | 'stale' = 'consistent',
 ): Promise<ReadonlyMap<string, string> | undefined> {
   for (const address of addresses) {
     try {
-      const {status, text} = await askApi(address, `/v1/kv/${prefix}/?recurse&consistent`, {
+      const {status, text} = await askApi(address, `/v1/kv/${prefix}/?recurse&${mode}`, {
         timeoutMs: 10_000,
       })
       if (status === 404) return new Map()

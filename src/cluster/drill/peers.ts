@@ -1,6 +1,9 @@
 import {askApi} from '../api.js'
 import type {LocalCluster} from '../cluster.js'
 import {findAgent} from '../process.js'
+import {readKeys} from './load.js'
+
+const CATCH_UP_MS = 4000
 
 /** The peer set as each running server tells it, by names of members; addresses of nobody we know stay as they are. */
 export async function peerSets(cluster: LocalCluster): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -40,4 +43,29 @@ const fromStatus = (answer: unknown): readonly string[] => answer as readonly st
 function nameOf(cluster: LocalCluster, raftAddress: string): string {
   const ip = raftAddress.slice(0, raftAddress.lastIndexOf(':'))
   return cluster.state.members.find(member => member.address === ip)?.name ?? raftAddress
+}
+
+/**
+ * Running servers whose own contents are not those of a consistent read: keys that were acknowledged up to some moment
+ * and that a server lacks or has otherwise. A server that is only behind has some seconds to catch up.
+ */
+export async function strayServers(
+  cluster: LocalCluster,
+  prefix: string,
+  keys: readonly string[],
+): Promise<readonly string[]> {
+  const running = cluster.servers.filter(member => findAgent(cluster.files(member))?.paused === false)
+  const addresses = running.map(member => member.address)
+  const end = Date.now() + CATCH_UP_MS
+  for (;;) {
+    const truth = await readKeys(addresses, prefix)
+    const strays = await Promise.all(
+      running.map(async member => {
+        const own = await readKeys([member.address], prefix, 'stale')
+        return keys.every(key => own?.get(key) === truth?.get(key)) ? [] : [member.name]
+      }),
+    )
+    if (strays.flat().length === 0 || Date.now() > end) return strays.flat()
+    await new Promise(resolve => setTimeout(resolve, CATCH_UP_MS / 20))
+  }
 }

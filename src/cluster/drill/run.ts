@@ -9,7 +9,7 @@ import type {AgentProgram} from '../state.js'
 import {clusterDown, clusterUp} from '../up-down.js'
 import {keysOnDisk} from './held.js'
 import {Load, readKeys} from './load.js'
-import {peerSets} from './peers.js'
+import {peerSets, strayServers} from './peers.js'
 import type {DrillWorld, RepairStep, Scenario} from './scenario.js'
 import {sameNames, scoreDrill} from './score.js'
 import type {DrillFacts, DrillReport} from './score.js'
@@ -185,7 +185,19 @@ class Drill {
     if ((await currentLeader(cluster)) === undefined) return false
     const {peers} = this.order.scenario.goal
     const sets = await peerSets(cluster)
-    return peers.every(name => sets.has(name)) && [...sets.values()].every(set => sameNames(set, peers))
+    const agreed =
+      peers.every(name => sets.has(name)) && [...sets.values()].every(set => sameNames(set, peers))
+    return agreed && (await this.#strays()).length === 0
+  }
+
+  /** Servers whose contents are not those of the others. */
+  async #strays(): Promise<readonly string[]> {
+    const {acknowledged, prefix} = this.#load
+    return strayServers(
+      this.#current(),
+      prefix,
+      [...acknowledged].map(({key}) => key),
+    )
   }
 
   async #awaitRepaired(withinMs: number): Promise<void> {
@@ -221,6 +233,7 @@ class Drill {
       held,
       found: await readKeys(this.#reachable(), this.#load.prefix),
       peerSets: await peerSets(cluster),
+      strays: await this.#strays(),
       expectedPeers: scenario.goal.peers,
       plansAreWrong: scenario.goal.plansAreWrong,
       plansApplied: await plansApplied(this.env, name, failedAtMs),

@@ -18,6 +18,8 @@ export interface DrillFacts {
   readonly found: ReadonlyMap<string, string> | undefined
   /** Peer sets of the servers that run in the end, by server: names of peers. */
   readonly peerSets: ReadonlyMap<string, readonly string[]>
+  /** Servers whose own contents are not those that a consistent read gives. */
+  readonly strays: readonly string[]
   readonly expectedPeers: readonly string[]
   readonly plansAreWrong: boolean
   /** Plans of quorate that were applied on the cluster. */
@@ -70,7 +72,7 @@ const count = (number: number, word: string): string => `${number} ${word}${numb
 
 /**
  * Judges a drill: 40 points for a leader that takes writes, 30 for every acknowledged write that was still on a disk, 20
- * for a peer set that all agree on and that names whom it should, 10 for having given up no more than needed. Solved is
+ * for servers that hold the same and agree on a peer set that names whom it should, 10 for having given up no more than needed. Solved is
  * whoever has all of the first three.
  */
 export function scoreDrill(facts: DrillFacts): DrillReport {
@@ -137,18 +139,19 @@ function writesCheck(facts: DrillFacts, givenUp: readonly string[], lost: readon
 export const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && [...a].sort().every((name, i) => name === [...b].sort()[i])
 
-function peersCheck({peerSets, expectedPeers}: DrillFacts): DrillCheck {
+function peersCheck({peerSets, expectedPeers, strays}: DrillFacts): DrillCheck {
   const sets = [...peerSets]
   const wrong = sets.filter(([, peers]) => !sameNames(peers, expectedPeers))
   const silent = expectedPeers.filter(name => !peerSets.has(name))
   const good = wrong.length === 0 && silent.length === 0
-  const [first] = wrong
   const sentence = good
-    ? `All of ${expectedPeers.join(', ')} run and agree on the peer set: it names them and nobody else.`
+    ? strays.length === 0
+      ? `All of ${expectedPeers.join(', ')} run, hold the same, and agree on the peer set: it names them and nobody else.`
+      : `The peer set is right, and the contents of ${strays.join(', ')} are not those of the others.`
     : silent.length > 0
-      ? `${silent.join(', ')} should be ${silent.length === 1 ? 'a peer that runs' : 'peers that run'}, and do not tell a peer set.`
-      : `${first?.[0] ?? ''} believes in the peer set ${first?.[1].join(', ') || '(none)'}; ${expectedPeers.join(', ')} was to be reached.`
-  return {name: 'peers', points: good ? 20 : 0, outOf: 20, sentence}
+      ? `${silent.join(', ')} should be ${silent.length === 1 ? 'a peer that runs' : 'peers that run'}, and ${silent.length === 1 ? 'does' : 'do'} not tell a peer set.`
+      : `${wrong[0]?.[0] ?? ''} believes in the peer set ${wrong[0]?.[1].join(', ') || '(none)'}; ${expectedPeers.join(', ')} was to be reached.`
+  return {name: 'peers', points: good && strays.length === 0 ? 20 : good ? 10 : 0, outOf: 20, sentence}
 }
 
 function careCheck({plansAreWrong, plansApplied}: DrillFacts): DrillCheck {

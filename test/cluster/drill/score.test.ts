@@ -20,6 +20,7 @@ const facts: DrillFacts = {
     ['a', ['b', 'a']],
     ['b', ['a', 'b']],
   ]),
+  strays: [],
   expectedPeers: ['a', 'b'],
   plansAreWrong: false,
   plansApplied: 1,
@@ -70,6 +71,12 @@ t.test('a peer set with somebody else in it, or a peer that is silent, is not th
   const other = new Map([...facts.peerSets, ['b', ['a', 'b', '10.0.0.1:8300']]])
   t.match(scoreDrill({...facts, peerSets: other}), {solved: false, score: 80})
   t.match(scoreDrill({...facts, peerSets: new Map([['a', ['a', 'b']]])}), {solved: false, score: 80})
+})
+
+t.test('a server whose contents are others is not repaired, whatever its peer set', async t => {
+  const report = scoreDrill({...facts, strays: ['b']})
+  t.match(report, {solved: false, score: 90})
+  t.match(report.checks.find(check => check.name === 'peers')?.sentence, /contents of b/)
 })
 
 t.test('a plan where waiting was enough costs ten points', async t => {

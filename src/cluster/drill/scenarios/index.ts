@@ -1,5 +1,6 @@
 import {QuorateError} from '../../../errors.js'
 import type {Scenario} from '../scenario.js'
+import {silentDivergence} from './divergence.js'
 import {allLeft, majorityDead, oneSurvivorBehind, onlyNonvoters} from './losses.js'
 import {
   addressesChanged,
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   rollingRestart,
   onlyNonvoters,
   partition,
+  silentDivergence,
 ]
 
 /** The scenario of a name. Throws USAGE for none, and where it cannot be played on this machine. */

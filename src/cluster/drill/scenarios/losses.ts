@@ -32,6 +32,9 @@ export async function untilLeaderless({cluster, until}: DrillWorld): Promise<voi
 
 const remove = (names: readonly string[]): readonly string[] => names.flatMap(name => ['--remove', name])
 
+/** Settings without autopilot's tidying, which takes a failed server out while it still can and so spoils the failure. */
+export const noCleanUp = (): Readonly<Record<string, unknown>> => ({autopilot: {cleanup_dead_servers: false}})
+
 /** Three of five burn. */
 export const majorityDead: Scenario = {
   name: 'majority-dead',
@@ -70,6 +73,7 @@ export const oneSurvivorBehind: Scenario = {
   servers: 5,
   raftProtocol: 3,
   writes: 150,
+  settings: noCleanUp,
   inject: async world => {
     const {cluster, load} = world
     const [late] = cluster.members(['server2'])

@@ -5,7 +5,7 @@ import {leaderSeenBy} from '../../api.js'
 import type {LocalCluster} from '../../cluster.js'
 import type {ClusterMember} from '../../state.js'
 import type {DrillWorld, Scenario} from '../scenario.js'
-import {doctorWords, fixWords, untilLeaderless} from './losses.js'
+import {doctorWords, fixWords, noCleanUp, untilLeaderless} from './losses.js'
 
 const peersFile = (cluster: LocalCluster, member: ClusterMember): string =>
   join(cluster.files(member).data, 'raft', 'peers.json')
@@ -76,6 +76,7 @@ export const stalePeer: Scenario = {
   servers: 3,
   raftProtocol: 3,
   writes: 200,
+  settings: noCleanUp,
   inject: async world => {
     const {cluster} = world
     await cluster.stop(cluster.servers, 'SIGKILL')
@@ -146,6 +147,7 @@ export const rollingRestart: Scenario = {
   servers: 5,
   raftProtocol: 3,
   writes: 200,
+  settings: noCleanUp,
   inject: async world => {
     const {cluster} = world
     for (const member of cluster.members(['server1', 'server2', 'server3'])) {
