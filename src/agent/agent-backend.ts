@@ -2,7 +2,7 @@ import {randomUUID} from 'node:crypto'
 import type {StateMachine} from '../core/fsm/state-machine.js'
 import type {Member} from '../core/gossip/member.js'
 import type {Configuration} from '../core/model/configuration.js'
-import type {SnapshotMeta, Target} from '../core/raft/messages.js'
+import type {Target} from '../core/raft/messages.js'
 import {serverId} from '../core/model/ids.js'
 import {LOG_LEVELS} from '../core/codec/agent-log-line.js'
 import {AgentError} from './agent-error.js'
@@ -266,10 +266,6 @@ export class LocalBackend implements AgentBackend {
     if (newest === undefined) return {problem: 'Raft error when taking snapshot: nothing new to snapshot'}
     const reader = await server.snapshots.open(newest.id)
     return {meta: reader.meta, state: reader.chunks()}
-  }
-
-  restoreSnapshot(_meta: SnapshotMeta, _state: AsyncIterable<Uint8Array>): Promise<Problem | undefined> {
-    return Promise.resolve({problem: 'this agent cannot restore a snapshot into a running cluster'})
   }
 
   stats(): Stats {

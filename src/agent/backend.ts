@@ -162,8 +162,6 @@ export interface AgentBackend {
 
   /** A snapshot of now; on the leader after a barrier. */
   saveSnapshot(): Promise<OutgoingSnapshot | Problem>
-  /** Replaces the state of the whole cluster by this snapshot (`Restore`, hashicorp/raft api.go). Only on the leader. */
-  restoreSnapshot(meta: SnapshotMeta, state: AsyncIterable<Uint8Array>): Promise<Problem | undefined>
 
   /** The sections of `consul info`: section, key, value, all texts. */
   stats(): Readonly<Record<string, Readonly<Record<string, string>>>>

@@ -96,7 +96,7 @@ const configuration: Configuration = {
     suffrage: 'voter',
   })),
 }
-const put = (key: string) => encodeKv('dc1', 'set', {...bareEntry(key), value: new TextEncoder().encode(key)})
+const put = (key: string) => encodeKv('dc1', 'set', {...bareEntry(key), value: key})
 const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await new Promise(resolve => setTimeout(resolve, 10))
 }

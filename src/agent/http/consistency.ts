@@ -137,7 +137,8 @@ export class Consistency {
     const pause = new Pause()
     request.onGone?.(() => pause.end())
     let found = first
-    while (found.index <= wait.index && !pause.ended) {
+    const {generation} = machine
+    while (found.index <= wait.index && !pause.ended && machine.generation === generation) {
       const left = until - backend.monotonicMs()
       if (left <= 0) break
       const cancels = query.watch.map(target => machine.watch(target, () => pause.wake()))

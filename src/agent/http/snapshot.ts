@@ -1,6 +1,8 @@
+import {encodeRestore} from '../../core/fsm/commands.js'
 import type {HttpAnswer} from '../backend.js'
 import {Failure, NO_LEADER, emptyAnswer} from './answers.js'
 import type {Context} from './context.js'
+import {applied} from './context.js'
 import type {ParsedRequest} from './request.js'
 import {packSnapshot, unpackSnapshot} from './snapshot-archive.js'
 
@@ -34,16 +36,38 @@ async function save({backend}: Context): Promise<HttpAnswer> {
   }
 }
 
-async function restore({backend}: Context, {request}: ParsedRequest): Promise<HttpAnswer> {
+/**
+ * Brings the state in by way of the log, in parts, so that all servers change at the same entry. Servers of another
+ * make would not follow, so there must be none.
+ */
+async function restore(context: Context, {request}: ParsedRequest): Promise<HttpAnswer> {
+  const {backend} = context
   const unpacked = await unpackSnapshot(request.body)
   if ('problem' in unpacked) throw new Failure(500, unpacked.problem)
-  const problem = await backend.restoreSnapshot(unpacked.meta, pieces(unpacked.state))
-  if (problem !== undefined) throw new Failure(500, problem.problem)
+  const foreign = backend
+    .members('lan')
+    .find(({tags}) => tags['role'] === 'consul' && tags['build']?.split(':')[1] !== backend.identity.revision)
+  if (foreign !== undefined)
+    throw new Failure(500, `failed to restore snapshot: ${foreign.name} is a server of another make`)
+  const id = backend.uuid()
+  const steps = partsOf(unpacked.state)
+  const send = (op: string, data: Uint8Array = NOTHING) =>
+    applied(
+      context,
+      encodeRestore({op, id, data, parts: steps.length, index: 0}),
+      'failed to restore snapshot: ',
+    )
+  await send('begin')
+  for (const part of steps) await send('part', part)
+  await send('end')
   return emptyAnswer()
 }
 
-const PIECE = 256 * 1024
+const PART = 256 * 1024
+const NOTHING = new Uint8Array(0)
 
-async function* pieces(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE)
+function partsOf(bytes: Uint8Array): readonly Uint8Array[] {
+  const parts: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; at += PART) parts.push(bytes.subarray(at, at + PART))
+  return parts
 }

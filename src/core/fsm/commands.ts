@@ -1,7 +1,9 @@
 import type {Deregistration, Registration} from './catalog.js'
 import type {AutopilotConfig, KvEntry, Session} from './messages.js'
-import {CommandType} from './messages.js'
+import {CommandType, IGNORE_UNKNOWN} from './messages.js'
 import {PackWriter} from './pack-writer.js'
+import type {RestorePart} from './restore.js'
+import {writeRestorePart} from './restore.js'
 import type {TxnOperation} from './txn.js'
 import {
   writeAutopilot,
@@ -93,6 +95,13 @@ export function encodeTxn(datacenter: string, operations: readonly TxnOperation[
   to.byteString('Ops').arrayHead(operations.length)
   for (const operation of operations) writeOperation(to, operation)
   return to.byteString('Token').text('').finish()
+}
+
+/** The command for one step of bringing in a state; servers of other makes may skip it. */
+export function encodeRestore(part: RestorePart): Uint8Array {
+  const to = new PackWriter(128 + part.data.length).byte(CommandType.restore | IGNORE_UNKNOWN)
+  writeRestorePart(to, part)
+  return to.finish()
 }
 
 function writeOperation(to: PackWriter, operation: TxnOperation): void {

@@ -8,6 +8,8 @@ export const CommandType = {
   txn: 8,
   autopilot: 9,
   index: 16,
+  /** Ours alone: a state that is brought in by a client, in parts. Consul numbers its types from below. */
+  restore: 120,
 } as const
 
 /** Added to a first byte by newer writers: a server that does not know the type may skip the command. */

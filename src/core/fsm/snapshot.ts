@@ -5,6 +5,9 @@ import {CommandType} from './messages.js'
 import {PackProblem, PackReader} from './pack-reader.js'
 import {PackWriter} from './pack-writer.js'
 import {eachPair, readAutopilot, readEntry, readRegistration, readSession} from './read-records.js'
+import type {RestorePart} from './restore.js'
+import {readRestorePart, writeRestorePart} from './restore.js'
+import type {PendingRestore} from './tables.js'
 import {SEPARATOR, Tables, nodeKey} from './tables.js'
 import {writeAutopilot, writeEntry, writeRegistration, writeSession} from './write-records.js'
 
@@ -46,11 +49,22 @@ export function* writeSnapshot(tables: Tables, lastIndex: number): IterableItera
     to.byteString('Key').text(key).byteString('Value').integer(value)
     if (to.length >= CHUNK) yield to.take()
   }
+  if (tables.pending !== undefined) yield* writePending(to, tables.pending)
   for (const {type, bytes} of tables.opaque) {
     to.byte(type).verbatim(bytes)
     if (to.length >= CHUNK) yield to.take()
   }
   if (to.length > 0) yield to.take()
+}
+
+function* writePending(to: PackWriter, {id, index, parts}: PendingRestore): IterableIterator<Uint8Array> {
+  const write = (op: string, data: Uint8Array) =>
+    writeRestorePart(to.byte(CommandType.restore), {op, id, data, parts: 0, index})
+  write('begin', new Uint8Array(0))
+  for (const data of parts) {
+    write('part', data)
+    if (to.length >= CHUNK) yield to.take()
+  }
 }
 
 function writeNode(to: PackWriter, registration: Registration): void {
@@ -66,6 +80,12 @@ export class SnapshotReader {
   /** Highest index seen on keys, for snapshots that do not tell the index of the table. */
   private kvIndex = 0
   private indexed = false
+
+  /**
+   * With `indexMax` all indexes are brought down to it: for a state that comes from another log, where what is written
+   * next must have a higher index than all that is there.
+   */
+  constructor(private readonly indexMax = Number.MAX_SAFE_INTEGER) {}
 
   push(chunk: Uint8Array): void {
     if (this.problem !== undefined) return
@@ -87,7 +107,7 @@ export class SnapshotReader {
     if (this.problem !== undefined) return this.problem
     if (this.lastIndex === undefined) return 'the snapshot has no header'
     if (this.rest.length > 0) return 'the snapshot ends within a record'
-    this.deriveIndexes(this.lastIndex)
+    this.deriveIndexes(Math.min(this.lastIndex, this.indexMax))
     return undefined
   }
 
@@ -99,18 +119,20 @@ export class SnapshotReader {
       case CommandType.register:
         return this.registration(readRegistration(reader))
       case CommandType.session:
-        return this.tables.putSession(readSession(reader))
+        return this.tables.putSession(this.bounded(readSession(reader)))
       case CommandType.kvs:
-        return this.entry(readEntry(reader))
+        return this.entry(this.bounded(readEntry(reader)))
       case CommandType.tombstone: {
-        const {key, modifyIndex} = readEntry(reader)
+        const {key, modifyIndex} = this.bounded(readEntry(reader))
         return void this.tables.tombstones.set({key, value: modifyIndex})
       }
       case CommandType.autopilot:
-        this.tables.autopilot = readAutopilot(reader)
+        this.tables.autopilot = this.bounded(readAutopilot(reader))
         return
       case CommandType.index:
         return this.indexRecord(reader)
+      case CommandType.restore:
+        return this.restorePart(readRestorePart(reader))
       default: {
         const start = reader.at
         reader.skip()
@@ -118,6 +140,11 @@ export class SnapshotReader {
         this.tables.opaque.push({type, bytes})
       }
     }
+  }
+
+  private restorePart({op, id, index, data}: RestorePart): void {
+    const parts = op === 'begin' ? [] : [...(this.tables.pending?.parts ?? []), data]
+    this.tables.pending = {id, index, parts}
   }
 
   private header(reader: PackReader): void {
@@ -132,12 +159,19 @@ export class SnapshotReader {
   private registration({node, service, checks}: Registration): void {
     const index = this.lastIndex ?? 0
     const at = {createIndex: node.createIndex || index, modifyIndex: node.modifyIndex || index}
-    this.tables.nodes.set({key: nodeKey(node.node), value: {...node, ...at}})
-    if (service !== undefined) this.tables.putService({...service, node: node.node})
+    this.tables.nodes.set({key: nodeKey(node.node), value: this.bounded({...node, ...at})})
+    if (service !== undefined) this.tables.putService(this.bounded({...service, node: node.node}))
     for (const check of checks) {
-      const value = check.node === '' ? {...check, node: node.node} : check
+      const value = this.bounded(check.node === '' ? {...check, node: node.node} : check)
       this.tables.checks.set({key: nodeKey(value.node) + SEPARATOR + check.checkId, value})
     }
+  }
+
+  private bounded<T extends Indexed>(value: T): T {
+    const {indexMax} = this
+    if (value.createIndex <= indexMax && value.modifyIndex <= indexMax) return value
+    const createIndex = Math.min(value.createIndex, indexMax)
+    return {...value, createIndex, modifyIndex: Math.min(value.modifyIndex, indexMax)}
   }
 
   private entry(entry: KvEntry): void {
@@ -152,7 +186,7 @@ export class SnapshotReader {
       else if (name === 'Value') value = reader.number()
       else reader.skip()
     })
-    this.tables.indexes.set({key, value})
+    this.tables.indexes.set({key, value: Math.min(value, this.indexMax)})
     this.indexed = true
   }
 
@@ -167,6 +201,11 @@ export class SnapshotReader {
       if (tables.index(`service.${value.service}`) === undefined)
         tables.setIndex(`service.${value.service}`, lastIndex)
   }
+}
+
+interface Indexed {
+  readonly createIndex: number
+  readonly modifyIndex: number
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {

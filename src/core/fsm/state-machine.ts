@@ -12,9 +12,11 @@ import {
   readRegistration,
   readSessionCommand,
 } from './read-records.js'
+import type {RestorePart} from './restore.js'
+import {readRestorePart} from './restore.js'
 import {applySession} from './sessions.js'
 import {SnapshotReader, writeSnapshot} from './snapshot.js'
-import type {Change} from './tables.js'
+import type {Change, PendingRestore} from './tables.js'
 import {Tables} from './tables.js'
 import {applyTxn, readTxn} from './txn.js'
 import {Watchers} from './watchers.js'
@@ -32,10 +34,17 @@ export class StateMachine {
   private current = new Tables()
   private applied = 0
   private readonly watchers = new Watchers()
+  private incoming: {readonly parts: PendingRestore['parts']; readonly reader: SnapshotReader} | undefined
+  private replaced = 0
 
   /** Index of the last entry applied, or of the snapshot restored. */
   get lastIndex(): number {
     return this.applied
+  }
+
+  /** Grows when the whole state is replaced, by which indexes may go back: nobody must wait on the old ones. */
+  get generation(): number {
+    return this.replaced
   }
 
   /** The tables, for queries; only `apply` may change them. */
@@ -73,9 +82,8 @@ export class StateMachine {
       finish: () => {
         const problem = reader.finish()
         if (problem !== undefined) return problem
-        this.current = reader.tables
         this.applied = reader.lastIndex ?? 0
-        this.watchers.wakeAll()
+        this.replace(reader.tables)
         return undefined
       },
     }
@@ -105,6 +113,8 @@ export class StateMachine {
         return this.applyTransaction(change, reader)
       case CommandType.autopilot:
         return applyAutopilot(change, reader)
+      case CommandType.restore:
+        return this.applyRestore(change, readRestorePart(reader))
       default:
         // Commands of other kinds belong to parts of Consul that are not here; they change nothing that is.
         return undefined
@@ -125,6 +135,46 @@ export class StateMachine {
     const outcome = applyTxn(change, operations)
     if (outcome.errors.length > 0) this.takeBack(change, before)
     return outcome
+  }
+
+  private applyRestore({index}: Change, {op, id, data, parts}: RestorePart): ApplyResult {
+    const {current} = this
+    if (op === 'begin') {
+      current.pending = {id, index, parts: []}
+      this.incoming = undefined
+      return undefined
+    }
+    const {pending} = current
+    if (pending?.id !== id) return {error: 'another restore has taken the place of this one'}
+    if (op === 'part') {
+      const reader = this.incomingOf(pending)
+      reader.push(data)
+      current.pending = {...pending, parts: [...pending.parts, data]}
+      this.incoming = {parts: current.pending.parts, reader}
+      return undefined
+    }
+    const reader = this.incomingOf(pending)
+    current.pending = undefined
+    this.incoming = undefined
+    const whole = op === 'end' && pending.parts.length === parts
+    const problem = whole ? reader.finish() : 'the restore is not whole'
+    if (problem !== undefined) return {error: problem}
+    this.replace(reader.tables)
+    return undefined
+  }
+
+  /** What the parts so far make; a server that did not see them come reads them again. */
+  private incomingOf(pending: PendingRestore): SnapshotReader {
+    if (this.incoming?.parts === pending.parts) return this.incoming.reader
+    const reader = new SnapshotReader(pending.index)
+    for (const part of pending.parts) reader.push(part)
+    return reader
+  }
+
+  private replace(tables: Tables): void {
+    this.current = tables
+    this.replaced++
+    this.watchers.wakeAll()
   }
 
   /** A command that was refused half-way leaves nothing behind. */

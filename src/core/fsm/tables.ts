@@ -21,6 +21,14 @@ export interface OpaqueRecord {
   readonly bytes: Uint8Array
 }
 
+/** A state that is being brought in by a client: what came of it so far. */
+export interface PendingRestore {
+  readonly id: string
+  /** Index of the entry that began it; no row of the state gets a higher one. */
+  readonly index: number
+  readonly parts: readonly Uint8Array[]
+}
+
 /** Names in the table of indexes. */
 export type IndexName =
   | 'nodes'
@@ -59,6 +67,7 @@ export class Tables {
   readonly serviceNames: OrderedMap<Keyed>
   autopilot: AutopilotConfig | undefined
   readonly opaque: OpaqueRecord[]
+  pending: PendingRestore | undefined
 
   constructor(from?: Tables) {
     this.kv = from?.kv.fork() ?? new OrderedMap()
@@ -73,6 +82,7 @@ export class Tables {
     this.serviceNames = from?.serviceNames.fork() ?? new OrderedMap()
     this.autopilot = from?.autopilot
     this.opaque = from?.opaque.slice() ?? []
+    this.pending = from?.pending
   }
 
   /** A picture of all tables as they are now. */

@@ -37,7 +37,6 @@ export class SingleServer implements AgentBackend {
   clockMs = 0
   /** Where a forwarded request goes; nowhere unless set. */
   other: ((request: HttpRequest) => Promise<HttpAnswer | Problem>) | undefined
-  restored: Uint8Array | undefined
   logSink: ((line: string) => void) | undefined
   index = 0
   private readonly seen: UserEventRecord[] = []
@@ -219,13 +218,6 @@ export class SingleServer implements AgentBackend {
       yield state
     }
     return Promise.resolve({meta, state: chunks()})
-  }
-
-  async restoreSnapshot(_meta: unknown, state: AsyncIterable<Uint8Array>): Promise<Problem | undefined> {
-    const restore = this.machine!.restore()
-    for await (const chunk of state) restore.push(chunk)
-    const problem = restore.finish()
-    return problem === undefined ? undefined : {problem}
   }
 
   stats = () => ({

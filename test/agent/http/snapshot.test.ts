@@ -24,7 +24,9 @@ t.test('a snapshot is a file that tar and sha256sum accept, and comes back whole
     ConfigurationIndex: 1,
   })
   await one.ask('DELETE', '/v1/kv/?recurse')
-  t.equal((await one.ask('PUT', '/v1/snapshot', archive)).status, 200)
+  const waiting = one.ask('GET', '/v1/kv/nothing?index=100000&wait=60s')
+  t.match(await one.ask('PUT', '/v1/snapshot', archive), {status: 200, text: ''})
+  t.equal((await waiting).status, 404, 'nobody waits for indexes of before')
   t.equal((await one.ask('GET', '/v1/kv/k/299?raw')).text, 'value 299')
 })
 

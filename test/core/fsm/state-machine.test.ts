@@ -9,6 +9,7 @@ import {
   encodeDeregistration,
   encodeKv,
   encodeRegistration,
+  encodeRestore,
   encodeSession,
   encodeTombstoneReap,
   encodeTxn,
@@ -211,6 +212,49 @@ t.test('snapshots of real servers of every age are restored whole', async t => {
     const again = restored(bytesOf(machine))
     t.ok(bytesOf(again.machine).equals(bytesOf(machine)), file)
   }
+})
+
+t.test('a state is brought in by the log, in parts, and ends up with indexes of that log', async t => {
+  const far = new StateMachine()
+  far.apply(1, registration('n1'))
+  far.apply(2, encodeSession('dc1', 'create', session('s')))
+  far.apply(3, encodeKv('dc1', 'lock', entry('held', 'v', {session: 's'})))
+  for (let i = 4; i < 900; i++) far.apply(i, encodeKv('dc1', 'set', entry(`k/${i}`, 'v')))
+  far.apply(900, encodeKv('dc1', 'delete', entry('k/5', '')))
+  const state = bytesOf(far)
+  const parts = [state.subarray(0, 5000), state.subarray(5000, 20_001), state.subarray(20_001)]
+  const step = (op: string, data = new Uint8Array(0), id = 'r') =>
+    encodeRestore({op, id, data, parts: parts.length, index: 0})
+  const machine = new StateMachine()
+  let woken = 0
+  machine.apply(1, encodeKv('dc1', 'set', entry('old', 'v')))
+  machine.watch({key: 'old'}, () => woken++)
+  machine.apply(2, step('begin'))
+  t.ok(restored(bytesOf(machine)).machine.tables.pending, 'even when only begun')
+  machine.apply(3, step('part', parts[0]))
+  t.match(machine.apply(4, step('part', parts[0], 'other')), {error: /another restore/})
+  t.equal(woken, 0)
+  // A server that comes in by a snapshot in the middle has all that came before.
+  const late = restored(bytesOf(machine)).machine
+  for (const one of [machine, late]) {
+    one.apply(5, step('part', parts[1]))
+    one.apply(6, step('part', parts[2]))
+    t.equal(one.apply(7, step('end')), undefined)
+  }
+  t.ok(bytesOf(machine).equals(bytesOf(late)))
+  t.equal(woken, 1)
+  t.equal(machine.tables.kv.get('old'), undefined)
+  t.match(machine.tables.kv.get('held'), {session: 's', createIndex: 2, modifyIndex: 2})
+  t.match(machine.tables.kv.get('k/899'), {createIndex: 2, modifyIndex: 2})
+  t.equal(listKv(machine.tables, 'k/').index, 2)
+  t.equal(machine.tables.index('nodes'), 1)
+  machine.apply(8, encodeSession('dc1', 'destroy', session('s')))
+  t.match(machine.tables.kv.get('held'), {session: '', modifyIndex: 8})
+  machine.apply(9, step('begin'))
+  machine.apply(10, step('part', parts[0]))
+  const before = machine.tables.kv.size
+  t.match(machine.apply(11, step('end')), {error: /not whole/})
+  t.equal(machine.tables.kv.size, before)
 })
 
 t.test('a damaged snapshot is refused and changes nothing', async t => {
