@@ -74,6 +74,8 @@ type WishWords = WithoutToken<
 >
 
 const NO_BYTES = new Uint8Array(0)
+/** A backlog of entries to apply is worked off in stretches of about this, with heartbeats answered in between. */
+const TURN_MS = 10
 
 /**
  * The loop around a RaftNode: events of one turn of the process go in together, effects are begun in their order.
@@ -215,15 +217,14 @@ export class RaftDriver {
   private feed(event: RaftEvent): void {
     if (this.stopped) return
     this.events.push(event)
-    if (this.scheduled) return
-    this.scheduled = true
-    setImmediate(() => this.turn())
+    this.schedule()
   }
 
   private turn(): void {
     this.scheduled = false
     try {
-      while (this.events.length > 0 && !this.stopped) {
+      const yieldMs = performance.now() + TURN_MS
+      while (this.events.length > 0 && !this.stopped && performance.now() < yieldMs) {
         const events = this.events
         this.events = []
         this.turnedMs = performance.now()
@@ -234,7 +235,15 @@ export class RaftDriver {
     } catch (error) {
       this.fail(error)
     }
-    if (!this.stopped) this.arm()
+    if (this.stopped) return
+    if (this.events.length > 0) this.schedule()
+    this.arm()
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    setImmediate(() => this.turn())
   }
 
   /** Lets a timer stand that rings early: it costs less than to set one for every step. */

@@ -16,6 +16,11 @@ import {openRaftStore} from './store/open-raft-store.js'
 import type {SnapshotStore} from './store/raft-store.js'
 import {loadSnapshot, recoverFromPeersFile} from './store/recover-cluster.js'
 
+/** A small entry takes several times its bytes in memory; followers that lag behind this are served from disk. */
+const CACHE_BYTES_MAX = 4 * 1024 * 1024
+/** Few enough to be applied in some milliseconds, so that heartbeats are answered in between. */
+const APPLY_ENTRIES_MAX = 1024
+
 /** What a server's Raft is opened with. */
 export interface ServerRaftDeps {
   readonly options: AgentOptions
