@@ -2,6 +2,7 @@ import {readConfigurationEntry, setsConfiguration} from './configuration-entry.j
 import {findServer} from './membership.js'
 import type {AppendRequest, LogEntry, Target} from './messages.js'
 import {becomeFollower, heardLeader, setLeader} from './roles.js'
+import {TERM_MAX} from './state.js'
 import type {RaftState} from './state.js'
 import type {ConfigurationAt} from './types.js'
 
@@ -23,14 +24,14 @@ export function appendRequested(raft: RaftState, token: number, request: AppendR
 }
 
 /**
- * Follows the leader that a request of its comes from. Returns false when it does not lead us: its term is old, or
+ * Follows the leader that a request of its comes from. Returns false when it does not lead us: its term is old or cannot be, or
  * it claims the term that we lead.
  */
 export function followSender(
   raft: RaftState,
   request: {readonly term: number; readonly leaderId: Target['id']; readonly leader: Target['address']},
 ): boolean {
-  if (request.term < raft.term) return false
+  if (request.term < raft.term || request.term > TERM_MAX) return false
   if (raft.role === 'leader' && request.term === raft.term) {
     raft.logLine('error', `${request.leader} claims to lead term ${raft.term}, which we lead`)
     return false

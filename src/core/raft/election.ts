@@ -6,6 +6,7 @@ import {lead} from './leading.js'
 import {findServer} from './membership.js'
 import type {PreVoteRequest, RaftResponse, VoteRequest} from './messages.js'
 import {becomeFollower, setLeader, setRole} from './roles.js'
+import {TERM_MAX} from './state.js'
 import type {Outstanding, RaftState} from './state.js'
 
 /** The election timer ran out: whoever may stand asks around or stands; all others go on waiting. */
@@ -104,7 +105,8 @@ export function voteAnswered(raft: RaftState, asked: Outstanding, response: Raft
   }
 }
 
-type Judged = 'granted' | 'loyal' | 'not a voter' | 'old term' | 'voted for another' | 'log is behind'
+type Judged =
+  'granted' | 'loyal' | 'not a voter' | 'impossible term' | 'old term' | 'voted for another' | 'log is behind'
 
 /**
  * Whether the candidate of a request may have our vote, apart from the one vote in a term. A candidate that our
@@ -112,6 +114,7 @@ type Judged = 'granted' | 'loyal' | 'not a voter' | 'old term' | 'voted for anot
  * that is ahead of ours, and turned away otherwise.
  */
 function judge(raft: RaftState, request: VoteRequest | PreVoteRequest): Judged {
+  if (request.term > TERM_MAX) return 'impossible term'
   const {configuration} = raft.configurations.latest
   const order = compareLogEnds(
     {index: logIndex(request.lastIndex), term: termOf(request.lastTerm)},

@@ -22,7 +22,8 @@ import {
   snapshotTimeout,
   snapshotWanted,
 } from './snapshot.js'
-import {RaftState} from './state.js'
+import {RaftState, TERM_MAX} from './state.js'
+import type {Outstanding} from './state.js'
 import {statusOf} from './status.js'
 import {continueTransfer, transferAnswered, transferWanted} from './transfer.js'
 import type {RaftOptions, RaftStatus, Restored} from './types.js'
@@ -156,6 +157,16 @@ function takeResponse(raft: RaftState, requestId: number, response: RaftResponse
   const asked = raft.requests.get(requestId)
   raft.requests.delete(requestId)
   if (asked === undefined || asked.term !== raft.term) return
+  const credible = response !== undefined && (!('term' in response) || response.term <= TERM_MAX)
+  takeAnswer(raft, requestId, asked, credible ? response : undefined)
+}
+
+function takeAnswer(
+  raft: RaftState,
+  requestId: number,
+  asked: Outstanding,
+  response: RaftResponse | undefined,
+): void {
   switch (asked.rpc) {
     case 'vote':
     case 'pre-vote':

@@ -159,7 +159,9 @@ export function peerAnswered(
   }
   if (response.rpc !== 'append' && response.rpc !== 'snapshot') return
   if (response.term > raft.term) return becomeFollower(raft, response.term, undefined)
-  if (response.term === raft.term) contact(raft, peer, requestId, asked)
+  // A peer that has really followed us since answers with our term
+  if (response.term < raft.term) return current ? unreached(raft, peer) : undefined
+  contact(raft, peer, requestId, asked)
   if (beats) return
   if (response.rpc === 'snapshot') snapshotAnswered(raft, peer, asked, response.success)
   else if (response.success) accepted(raft, peer, asked)

@@ -2,6 +2,7 @@ import {assert} from '../assert.js'
 import type {ServerId} from '../model/ids.js'
 import {voters} from '../model/configuration.js'
 import {quorumSize} from '../model/quorum.js'
+import {printable} from '../text.js'
 import {Disk} from './disk.js'
 import {RaftLog} from './log.js'
 import {Configurations, isVoter} from './membership.js'
@@ -21,6 +22,14 @@ import type {
 import {PendingQueue} from './pending.js'
 import type {Progress} from './progress.js'
 import type {RaftOptions, Restored} from './types.js'
+
+/**
+ * No group gets to such a term by elections. Whoever reaches our port can claim any, and the highest would stay: past
+ * the largest number there is no next one.
+ */
+export const TERM_MAX = 2 ** 50
+
+const LOG_LINE_MAX = 300
 
 /** A request of ours that has not been answered. */
 export interface Outstanding {
@@ -173,8 +182,9 @@ export class RaftState {
     this.effects.push({do: 'tell', news})
   }
 
+  /** A line for the log. It may quote what others say of themselves, which is made safe to show here. */
   logLine(level: 'debug' | 'info' | 'warn' | 'error', text: string): void {
-    this.tell({news: 'log', level, text})
+    this.tell({news: 'log', level, text: printable(text, LOG_LINE_MAX)})
   }
 
   refuse(token: number, why: Refusal): void {

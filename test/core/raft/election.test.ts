@@ -102,6 +102,25 @@ t.test('a candidate of before ids is known by its address', async t => {
   t.same(granted(single.write()), [true])
 })
 
+t.test('a term that no election can have led to is not believed', async t => {
+  const term = Number.MAX_SAFE_INTEGER
+  const single = settled()
+  t.same(granted(single.vote({term, lastIndex: 9, lastTerm: 2})), [false])
+  t.same(granted(single.preVote({term, lastIndex: 9, lastTerm: 2})), [false])
+  single.append({term})
+  const [first] = sends(single.stand(), 'pre-vote')
+  single.answer(first?.requestId ?? 0, {rpc: 'pre-vote', term, granted: false})
+  t.equal(single.status.term, 2)
+})
+
+t.test('what a stranger calls itself is made safe before it is shown', async t => {
+  const single = settled()
+  const effects = single.vote({term: 3, from: '\u001b[31mx', lastIndex: 3, lastTerm: 2})
+  const [line] = only(effects, 'tell').flatMap(({news}) => (news.news === 'log' ? [news.text] : []))
+  t.match(line, 'e[31mx:8300')
+  t.notMatch(line, '\u001b')
+})
+
 t.test('a pre-vote changes nothing', async t => {
   const single = settled()
   const before = single.status

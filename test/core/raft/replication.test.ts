@@ -210,6 +210,14 @@ t.test('a newer term in an answer ends the lead', async t => {
   t.same(refusals(effects), ['lost-leadership'])
 })
 
+t.test('an acceptance with an older term than ours accepts nothing', async t => {
+  const single = streaming()
+  const [x] = appends(single.step(propose('x')), 'b')
+  single.write()
+  single.answer(x?.requestId ?? 0, accept(1))
+  t.same([single.status.peers[0]?.matchIndex, single.status.commitIndex], [2, 2])
+})
+
 t.test('who does not lead takes no proposals', async t => {
   const single = new Single(diskWith(NAMES, [1]))
   t.same(refusals(single.step(propose('x'))), ['not-leader'])
