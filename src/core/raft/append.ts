@@ -31,7 +31,8 @@ export function followSender(
   raft: RaftState,
   request: {readonly term: number; readonly leaderId: Target['id']; readonly leader: Target['address']},
 ): boolean {
-  if (request.term < raft.term || request.term > TERM_MAX) return false
+  if (request.term > TERM_MAX) return false
+  if (request.term < raft.term) return false
   if (raft.role === 'leader' && request.term === raft.term) {
     raft.logLine('error', `${request.leader} claims to lead term ${raft.term}, which we lead`)
     return false
