@@ -3,6 +3,7 @@ import type {ClusterMember, ClusterState} from './state.js'
 /** How fast a local cluster is: a leader within about a second, a dead member seen within about two. */
 const FAST = {
   performance: {raft_multiplier: 0.3},
+  autopilot: {server_stabilization_time: '1s'},
   gossip_lan: {probe_interval: '300ms', probe_timeout: '150ms', suspicion_mult: 3},
 }
 

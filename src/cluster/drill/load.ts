@@ -24,6 +24,7 @@ export class Load {
   #turn = 0
   #going: Promise<void> | undefined
   #stopped = false
+  #paused = false
   readonly #agent = new Agent({keepAlive: true, maxSockets: AT_ONCE})
 
   /** `prefix` is unique to the drill; `targets` names the addresses that may be asked now. */
@@ -51,6 +52,16 @@ export class Load {
     this.#going ??= this.#goOn()
   }
 
+  /** Writes nothing in the background for now. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  /** Goes on writing in the background. */
+  resume(): void {
+    this.#paused = false
+  }
+
   /** Ends the writing in the background. */
   async stop(): Promise<void> {
     this.#stopped = true
@@ -61,7 +72,7 @@ export class Load {
   async #goOn(): Promise<void> {
     while (!this.#stopped) {
       const begunMs = Date.now()
-      if (!(await this.#one(this.targets()))) this.refusedAtMs.push(begunMs)
+      if (!this.#paused && !(await this.#one(this.targets()))) this.refusedAtMs.push(begunMs)
       await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
     }
   }

@@ -187,7 +187,9 @@ class Drill {
     const sets = await peerSets(cluster)
     const agreed =
       peers.every(name => sets.has(name)) && [...sets.values()].every(set => sameNames(set, peers))
-    return agreed && (await this.#strays()).length === 0
+    if (!agreed || (await this.#strays()).length > 0) return false
+    this.#load.resume()
+    return true
   }
 
   /** Servers whose contents are not those of the others. */
@@ -220,15 +222,17 @@ class Drill {
     await this.#load.stop()
     const cluster = this.#current()
     const {acknowledged, refusedAtMs} = this.#load
-    const lastRefused = Math.max(failedAtMs, ...refusedAtMs.filter(at => at > failedAtMs))
+    const {lostAtMs, backAtMs} = this.#watch.sightings
+    // Writes that were acknowledged before the leader was lost are none that came back
+    const barMs = Math.max(failedAtMs, ...refusedAtMs, lostAtMs === undefined ? 0 : (backAtMs ?? 0))
     return {
       scenario: scenario.name,
       failedAtMs,
       settledAtMs,
       endedAtMs,
-      leaderLostAtMs: this.#watch.sightings.lostAtMs,
-      leaderBackAtMs: this.#watch.sightings.backAtMs,
-      writesBackAtMs: acknowledged.find(one => one.atMs > lastRefused)?.atMs,
+      leaderLostAtMs: lostAtMs,
+      leaderBackAtMs: backAtMs,
+      writesBackAtMs: acknowledged.find(one => one.atMs > barMs)?.atMs,
       acknowledged,
       held,
       found: await readKeys(this.#reachable(), this.#load.prefix),

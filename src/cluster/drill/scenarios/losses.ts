@@ -33,7 +33,9 @@ export async function untilLeaderless({cluster, until}: DrillWorld): Promise<voi
 const remove = (names: readonly string[]): readonly string[] => names.flatMap(name => ['--remove', name])
 
 /** Settings without autopilot's tidying, which takes a failed server out while it still can and so spoils the failure. */
-export const noCleanUp = (): Readonly<Record<string, unknown>> => ({autopilot: {cleanup_dead_servers: false}})
+export const noCleanUp = (): Readonly<Record<string, unknown>> => ({
+  autopilot: {cleanup_dead_servers: false, server_stabilization_time: '1s'},
+})
 
 /** Three of five burn. */
 export const majorityDead: Scenario = {
