@@ -37,7 +37,7 @@ export class Leave {
 
   /** Ends a stage whose time is over. */
   tick(): void {
-    if (this.stage !== undefined && this.context.nowMs >= this.stageEndMs) this.end(this.stage)
+    while (this.stage !== undefined && this.context.nowMs >= this.stageEndMs) this.end(this.stage)
   }
 
   /** When `tick` has something to do. */

@@ -168,15 +168,19 @@ export class SerfMembers {
   mergeState({ltime, statusLTimes, leftMembers}: SerfState): void {
     if (ltime > 0) this.clock.witness(ltime - 1)
     const left = new Set(leftMembers)
-    for (const node of left) {
-      const at = statusLTimes.get(node) ?? 0
-      // The time of the leave itself is not told; it was after the join. Where we know of it already, one more
-      // would only count up for ever.
-      const step = this.members.get(node)?.status === 'left' ? 0 : 1
-      this.leaveIntent({type: 'leave', ltime: at + step, node, prune: false})
-    }
+    for (const node of left) this.leftElsewhere(node, statusLTimes.get(node) ?? 0)
     for (const [node, at] of statusLTimes)
       if (!left.has(node)) this.joinIntent({type: 'join', ltime: at, node})
+  }
+
+  /**
+   * Another knows that a node left. Serf takes it for a leave one tick after the time that is told, which lets an old
+   * leave overtake the join after it; but the time itself may have come to us before, without the leave.
+   */
+  private leftElsewhere(node: string, at: number): void {
+    const record = this.members.get(node)
+    if (record?.status === 'failed' && record.statusLTime === at) this.part(record, 'left', 'leave')
+    else this.leaveIntent({type: 'leave', ltime: at, node, prune: false})
   }
 
   /** Forgets who was gone for long enough, and intents that came to nothing. */

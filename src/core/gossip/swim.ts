@@ -78,20 +78,17 @@ export class Swim {
       return
     }
     if (alive.node === this.self) return this.aboutOurselves(alive)
+    const node = this.table.get(alive.node)
+    const moved = node !== undefined && (node.ip !== alive.ip || node.port !== alive.port)
+    // Most of what is heard is no news, and who may come in is not asked about it
+    if (node !== undefined && !moved && alive.incarnation <= node.incarnation) return
     const refusal = this.listener.refuses(alive)
     if (refusal !== undefined) {
       this.context.log('warn', `ignoring that ${alive.node} is alive: ${refusal}`)
       return
     }
-    const node = this.table.get(alive.node)
-    if (node === undefined) {
-      if (this.table.size >= NODES_MAX) return
-      this.accept(alive)
-      return
-    }
-    const moved = node.ip !== alive.ip || node.port !== alive.port
-    if (moved && !this.mayMove(node)) return this.listener.conflict(node, alive)
-    if (alive.incarnation <= node.incarnation && !moved) return
+    if (node !== undefined && moved && !this.mayMove(node)) return this.listener.conflict(node, alive)
+    if (node === undefined && this.table.size >= NODES_MAX) return
     this.accept(alive)
   }
 

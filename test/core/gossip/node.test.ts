@@ -278,7 +278,7 @@ t.test('an accepted intent is passed on as often as the pool demands, and unchan
   const passed = us.sentSerf().filter(message => message.type === 'join')
   t.same(
     passed,
-    Array.from({length: 4}, () => intent),
+    Array.from({length: 8}, () => intent),
   )
   t.end()
 })
