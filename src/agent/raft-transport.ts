@@ -69,7 +69,8 @@ export class RaftTransport {
       this.transfers.delete(socket)
       done(response)
     })
-    stream(socket, request, state).catch((error: unknown) => {
+    const mayGo = (): boolean => this.settings.filter.allows(to.address)
+    stream(socket, request, state, mayGo).catch((error: unknown) => {
       this.settings.onProblem(to.address, error instanceof Error ? error.message : String(error))
       socket.destroy()
     })
@@ -90,10 +91,12 @@ async function stream(
   socket: Socket,
   request: SnapshotRequest,
   state: AsyncIterable<Uint8Array>,
+  mayGo: () => boolean,
 ): Promise<void> {
   socket.write(encodeRaftRequest(request))
   let left = request.meta.size
   for await (const chunk of state) {
+    if (!mayGo()) socket.destroy()
     if (socket.destroyed) return
     left -= chunk.length
     if (left < 0) throw new Error('the snapshot is longer than its head says')

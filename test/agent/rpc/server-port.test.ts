@@ -295,6 +295,19 @@ t.test('garbage and silence cost no more than their connection', async t => {
   t.ok(opened.lines.some(line => line.startsWith('warn too many connections')))
 })
 
+t.test('a peer that stops within a message is cut off, one that stops between messages is not', async t => {
+  const raft: RaftHandler = {...noRaft, request: (request, respond) => respond(lastOf(request))}
+  const opened = await open(t, {raft, raftLimits: {stallMs: 80}})
+  const socket = connect(Number(opened.to.address.split(':')[1]), '127.0.0.1').resume()
+  socket.write(Uint8Array.of(1))
+  socket.write(encodeRaftRequest(append(1)))
+  await new Promise(resolve => setTimeout(resolve, 250))
+  t.equal(socket.closed, false)
+  socket.write(encodeRaftRequest(append(2)).subarray(0, 30))
+  await once(socket, 'close')
+  t.match(opened.lines, [/the peer stopped within a message/])
+})
+
 const methods = new Map<string, RpcMethod>([
   ['Status.Ping', async () => ({})],
   ['Status.Peers', async () => ['127.0.0.1:8300']],
