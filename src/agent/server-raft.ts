@@ -128,7 +128,11 @@ function raftOptions({raft}: AgentOptions, self: Server): RaftOptions {
     trailingEntries: raft.trailingLogs,
     preVote: DEFAULT_OPTIONS.preVote,
     raftProtocol: raft.protocol,
-    limits: DEFAULT_OPTIONS.limits,
+    limits: {
+      ...DEFAULT_OPTIONS.limits,
+      cacheBytesMax: CACHE_BYTES_MAX,
+      applyEntriesMax: APPLY_ENTRIES_MAX,
+    },
   }
 }
 
