@@ -17,7 +17,7 @@ import {Keyring} from './gossip/keyring.js'
 import {limitedLog} from './gossip/limited-log.js'
 import type {JoinOutcome} from './gossip/pending.js'
 import {Pending} from './gossip/pending.js'
-import {plainIp} from './gossip/plain-ip.js'
+import {canonicalIp, plainIp} from './gossip/plain-ip.js'
 import {resolveEndpoints} from './gossip/resolve-endpoints.js'
 import {openPacket, SEAL_BYTES, sealPacket} from './gossip/seal.js'
 import {SnapshotFile} from './gossip/snapshot-file.js'
@@ -92,7 +92,7 @@ class GossipDriver implements Gossip {
     packets.on('message', (bytes, {address, port: from}) =>
       this.packet(bytes, {ip: plainIp(address), port: from}),
     )
-    this.address = {ip: settings.advertise.ip, port: settings.advertise.port || port}
+    this.address = {ip: canonicalIp(settings.advertise.ip), port: settings.advertise.port || port}
     try {
       await this.startNode()
     } catch (error) {

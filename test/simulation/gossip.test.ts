@@ -16,6 +16,8 @@ import {
 // QUORATE_SEED=4711 runs one seed and prints what happened; QUORATE_SEEDS=1000 runs as many as that.
 const only = process.env['QUORATE_SEED']
 const count = Number(process.env['QUORATE_SEEDS'] ?? '60')
+/** Seeds that once failed: endless waking, and leaves that were told of by the wrong time. */
+const remembered = [41, 100, 117, 129, 215, 248]
 
 if (only !== undefined)
   t.test(`seed ${only} holds`, t => {
@@ -27,7 +29,7 @@ if (only !== undefined)
 else {
   t.test('in any weather nobody is said to have left who did not, and in calm all agree', t => {
     let events = 0
-    for (let seed = 1; seed <= count; seed++) {
+    for (const seed of new Set([...remembered, ...Array.from({length: count}, (_, i) => i + 1)])) {
       const {pool, broken} = runSeed(seed)
       events += pool.events
       const again = `QUORATE_SEED=${seed} npx tap test/simulation/gossip.test.ts`

@@ -13,7 +13,8 @@ export async function resolveEndpoints(
   const endpoints: Endpoint[] = []
   const problems: string[] = []
   for (const text of addresses) {
-    const bare = isIpAddress(text) ? {host: text, port: defaultPort} : undefined
+    const plain = /^\[([^\]]+)\]$/.exec(text)?.[1] ?? text
+    const bare = isIpAddress(plain) ? {host: plain, port: defaultPort} : undefined
     const {host, port} = bare ?? parseHostPort(text) ?? {host: text, port: defaultPort}
     if (isIpAddress(host)) endpoints.push({ip: host, port})
     else {
