@@ -1,114 +1,27 @@
-import {spawn} from 'node:child_process'
-import type {ChildProcess} from 'node:child_process'
-import {mkdirSync, openSync} from 'node:fs'
-import {Agent, request} from 'node:http'
-import {join} from 'node:path'
-import {fileURLToPath} from 'node:url'
 import t from 'tap'
+import {sleep, Victims} from '../helpers/victims.js'
 
-const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
 /** `QUORATE_TORTURE_SECONDS` makes it longer, by hand. */
 const SECONDS = Number(process.env['QUORATE_TORTURE_SECONDS'] ?? 20)
 const WRITERS = 6
-const SNAPSHOTS = 'raft_snapshot_threshold = 150 raft_snapshot_interval = "1s" raft_trailing_logs = 60'
+const SNAPSHOTS = '-hcl=raft_snapshot_threshold = 150 raft_snapshot_interval = "1s" raft_trailing_logs = 60'
 
-const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
-
-interface Answer {
-  readonly status: number
-  readonly text: string
-}
-
-/** Servers as real processes, which may be killed. */
-class Victims {
-  readonly processes = new Map<number, ChildProcess>()
-  private readonly connections = new Agent({keepAlive: true})
-  readonly unexpected: string[] = []
-
-  constructor(
-    private readonly directory: string,
-    readonly count: number,
-  ) {}
-
-  ip = (n: number): string => `127.71.9.${n}`
-
-  start(n: number): void {
-    const dataDir = join(this.directory, `s${n}`)
-    mkdirSync(dataDir, {recursive: true})
-    const out = openSync(join(this.directory, `s${n}.log`), 'a')
-    const ip = this.ip(n)
-    const child = spawn(
-      process.execPath,
-      [
-        CLI,
-        'agent',
-        '-server',
-        `-bootstrap-expect=${this.count}`,
-        `-data-dir=${dataDir}`,
-        `-node=s${n}`,
-        `-bind=${ip}`,
-        `-client=${ip}`,
-        `-hcl=${SNAPSHOTS}`,
-        '-hcl=retry_interval = "1s"',
-        `-retry-join=${this.ip(n === 1 ? 2 : 1)}`,
-      ],
-      {stdio: ['ignore', out, out]},
-    )
-    child.once('exit', (code, signal) => {
-      if (signal !== 'SIGKILL') this.unexpected.push(`s${n} ended with ${code ?? signal}`)
-      if (this.processes.get(n) === child) this.processes.delete(n)
-    })
-    this.processes.set(n, child)
-  }
-
-  async kill(n: number): Promise<void> {
-    const child = this.processes.get(n)
-    if (child === undefined) return
-    const gone = new Promise(resolve => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await gone
-  }
-
-  async killAll(): Promise<void> {
-    await Promise.all([...this.processes.keys()].map(n => this.kill(n)))
-    this.connections.destroy()
-  }
-
-  ask(n: number, method: string, path: string, body?: string, timeoutMs = 3000): Promise<Answer | undefined> {
-    return new Promise(resolve => {
-      const asked = request(
-        {agent: this.connections, host: this.ip(n), port: 8500, method, path, timeout: timeoutMs},
-        response => {
-          let text = ''
-          response.setEncoding('utf8')
-          response.on('data', (chunk: string) => (text += chunk))
-          response.on('end', () => resolve({status: response.statusCode ?? 0, text}))
-          response.on('error', () => resolve(undefined))
-        },
-      )
-      asked.on('error', () => resolve(undefined))
-      asked.on('timeout', () => asked.destroy())
-      asked.end(body)
-    })
-  }
-
-  /** Something bad that happens to servers. All are back afterwards. */
-  async torment(): Promise<void> {
-    const names = [...this.processes.keys()]
-    const victim = names[Math.floor(Math.random() * names.length)] ?? 1
-    const dice = Math.random()
-    if (dice < 0.6) {
-      await this.kill(victim)
-      await sleep(Math.random() * 2000)
-      this.start(victim)
-    } else if (dice < 0.8) {
-      this.processes.get(victim)?.kill('SIGSTOP')
-      await sleep(500 + Math.random() * 3000)
-      this.processes.get(victim)?.kill('SIGCONT')
-    } else {
-      await Promise.all(names.map(n => this.kill(n)))
-      for (const n of names) this.start(n)
-    }
+/** Something bad that happens to servers. All are back afterwards. */
+async function torment(victims: Victims): Promise<void> {
+  const names = [...victims.processes.keys()]
+  const victim = names[Math.floor(Math.random() * names.length)] ?? 1
+  const dice = Math.random()
+  if (dice < 0.6) {
+    await victims.kill(victim)
+    await sleep(Math.random() * 2000)
+    victims.start(victim)
+  } else if (dice < 0.8) {
+    victims.processes.get(victim)?.kill('SIGSTOP')
+    await sleep(500 + Math.random() * 3000)
+    victims.processes.get(victim)?.kill('SIGCONT')
+  } else {
+    await Promise.all(names.map(n => victims.kill(n)))
+    for (const n of names) victims.start(n)
   }
 }
 
@@ -136,7 +49,7 @@ async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
 void t.test(
   'under kills, pauses and restarts no acknowledged write is lost, and all servers agree',
   async t => {
-    const victims = new Victims(t.testdir(), 3)
+    const victims = new Victims(t.testdir(), 3, '71.9', [SNAPSHOTS])
     t.teardown(() => victims.killAll())
     for (let n = 1; n <= victims.count; n++) victims.start(n)
     await eventually(async () => {
@@ -158,7 +71,7 @@ void t.test(
     const writers = Array.from({length: WRITERS}, write)
     for (const end = Date.now() + SECONDS * 1000; Date.now() < end;) {
       await sleep(1000 + Math.random() * 2000)
-      await victims.torment()
+      await torment(victims)
     }
     stop = true
     await Promise.all(writers)

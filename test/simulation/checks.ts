@@ -36,6 +36,9 @@ export class Checks {
   private readonly chain: StateMark[] = [{index: 0, hash: 0}]
   private readonly terms: number[] = [0]
   private readonly texts: string[] = ['']
+  /** By index, the newest term that had a leader when the entry was first seen to be committed. */
+  private readonly committedBy: number[] = [0]
+  private newestTerm = 0
   private readonly hard = new Map<string, {term: number; votedFor: string | undefined}>()
   /** What to add to an index to find it in `chain`: 0 until a recovery by file began a new history. */
   epoch = 0
@@ -64,7 +67,9 @@ export class Checks {
     if (other !== undefined && other !== server)
       throw new Broken(`two leaders in term ${term}: ${other} and ${server}`)
     this.leaders.set(key, server)
-    const last = this.committedIndex
+    this.newestTerm = Math.max(this.newestTerm, term)
+    // A leader of an old term, held up on its way to the lead, cannot have what later terms committed
+    const last = this.committedBy.findLastIndex(by => by < term)
     if (last > 0 && !holds(last, this.terms[last] as number))
       throw new Broken(`${server} leads term ${term} without committed entry ${last}`)
   }
@@ -92,6 +97,7 @@ export class Checks {
       this.chain.push(state)
       this.terms.push(entry.term)
       this.texts.push(String.fromCharCode(...entry.data))
+      this.committedBy.push(this.newestTerm)
     } else if (known.hash !== state.hash) throw new Broken(`${server} applies another entry ${entry.index}`)
   }
 
@@ -124,12 +130,16 @@ export class Checks {
     this.chain.length = base.index + 1
     this.terms.length = base.index + 1
     this.texts.length = base.index + 1
+    this.committedBy.length = base.index + 1
+    this.committedBy.fill(0)
+    this.newestTerm = 0
     let state = base
     for (const entry of kept) {
       state = {index: entry.index, hash: fold(state.hash, entry)}
       this.chain.push(state)
       this.terms.push(entry.term)
       this.texts.push(String.fromCharCode(...entry.data))
+      this.committedBy.push(0)
     }
   }
 }

@@ -42,11 +42,12 @@ export function drawWeather(chance: Chance): Weather {
     },
     crashes: chance.below(10),
     partitions: chance.below(6),
-    changes: chance.happens(0.5) ? chance.below(8) : 0,
+    changes: chance.pick([0, 0, 4, 8, 40]),
     transfers: chance.below(3),
     reads: chance.below(40),
     drift: chance.happens(0.3) ? 0.02 : 0,
     recovery: chance.happens(0.15),
+    pauses: chance.below(5),
     options: {
       ...DEFAULT_OPTIONS,
       heartbeatTimeoutMs: 300,
@@ -124,11 +125,20 @@ function schedule(world: World, chance: Chance): void {
     world.other(target(), token => ({on: 'transfer-leadership', token, to: undefined})),
   )
   often(2, () => world.other(some(), token => ({on: 'take-snapshot', token})))
-  often(weather.changes, () => changeMembers(world, chance, target()))
+  often(weather.changes, () => {
+    // Sometimes two operators at once
+    for (let n = chance.pick([1, 1, 3]); n > 0; n--) changeMembers(world, chance, target())
+  })
   often(weather.crashes, () => {
     const server = chance.happens(0.4) ? target() : some()
     world.crash(server)
     world.at(world.nowMs + chance.between(1, 2500), () => world.start(server))
+  })
+  often(weather.pauses, () => {
+    const server = target()
+    world.pause(server, chance.between(20, 2500))
+    // Somebody asks it for something meanwhile
+    world.at(world.nowMs + chance.between(0, 2000), () => world.read(server, chance.happens(0.5)))
   })
   often(weather.partitions, () => {
     const names = servers.map(server => server.name)

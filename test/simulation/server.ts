@@ -63,6 +63,8 @@ export class SimulatedServer {
   clockOffsetMs = 0
   clockRate = 1
   wakeAtMs = Infinity
+  /** What came in while the server is paused. */
+  held: RaftEvent[] | undefined
   private syncing = false
   private syncWaits: {count: number; persistId: number}[] = []
   private tokens = 0
@@ -101,6 +103,7 @@ export class SimulatedServer {
   crash(): void {
     this.life += 1
     this.node = undefined
+    this.held = undefined
     this.leads = false
     this.commitChecked = {term: 0, index: 0}
     this.wakeAtMs = Infinity

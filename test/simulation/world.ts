@@ -15,6 +15,7 @@ export interface Weather {
   readonly network: NetworkWeather
   readonly crashes: number
   readonly partitions: number
+  readonly pauses: number
   readonly changes: number
   readonly transfers: number
   readonly reads: number
@@ -114,6 +115,10 @@ export class World {
 
   deliver(server: SimulatedServer, event: RaftEvent): void {
     if (server.node === undefined) return
+    if (server.held !== undefined) {
+      if (event.on !== 'tick') server.held.push(event)
+      return
+    }
     this.events += 1
     if (this.events > EVENTS_MAX)
       throw new Broken(`${server.name} spins: ${JSON.stringify(event).slice(0, 200)}`)
@@ -141,8 +146,11 @@ export class World {
     if (server.node !== undefined) this.deliver(server, event(this.wish(server, 'other', '')))
   }
 
+  /** Whom clients turn to: the running leader of the newest term. */
   leader(): SimulatedServer | undefined {
-    return this.servers.find(server => server.leads && server.node !== undefined)
+    const leaders = this.servers.filter(server => server.leads && server.held === undefined)
+    const term = (server: SimulatedServer): number => server.node?.status().term ?? 0
+    return leaders.length < 2 ? leaders[0] : leaders.reduce((a, b) => (term(b) > term(a) ? b : a))
   }
 
   byId(id: ServerId): SimulatedServer | undefined {
@@ -161,6 +169,27 @@ export class World {
     this.trace(`${server.name} starts`)
     server.start()
     this.deliver(server, {on: 'tick'})
+  }
+
+  /** Stops a server as SIGSTOP does: what comes meanwhile waits for it, and it does not know that time has passed. */
+  pause(server: SimulatedServer, forMs: number): void {
+    if (server.node === undefined || server.held !== undefined) return
+    this.trace(`${server.name} is paused`)
+    const {life} = server
+    server.held = []
+    server.wakeAtMs = Infinity
+    this.at(this.nowMs + forMs, () => {
+      const {held} = server
+      if (server.life !== life || held === undefined) return
+      this.trace(`${server.name} goes on`)
+      server.held = undefined
+      // Clients come by connections of their own, and may be heard before the other servers are
+      const clients = held.filter(event => event.on === 'read' || event.on === 'propose')
+      const others = held.filter(event => event.on !== 'read' && event.on !== 'propose')
+      for (const event of this.chance.happens(0.5) ? [...clients, ...others] : held)
+        this.deliver(server, event)
+      this.deliver(server, {on: 'tick'})
+    })
   }
 
   at(atMs: number, act: () => void): void {
