@@ -142,7 +142,7 @@ export class RaftState {
     this.disk = new Disk(this.log)
     this.configurations = new Configurations(restored)
     this.committedConfigurationTold = this.configurations.asOf(index).index
-    assert(this.log.lastTerm <= this.term || this.term === 0, 'the term on disk is not behind the log')
+    assert(this.log.lastTerm <= this.term, 'the term on disk is not behind the log')
   }
 
   get hardState(): HardState {
