@@ -84,7 +84,11 @@ export class LocalBackend implements AgentBackend {
 
   leads(): boolean {
     const {server} = this.parts
-    return server !== undefined && server.leadership.leads && server.driver.isAwake
+    return server !== undefined && server.leadership.leads
+  }
+
+  holdsLease(): boolean {
+    return this.parts.server?.driver.holdsLease ?? false
   }
 
   leader(): Target | undefined {

@@ -113,8 +113,10 @@ export interface AgentBackend {
   /** The state machine of a server, live; undefined on a client. */
   readonly machine: StateMachine | undefined
 
-  /** Whether this server leads, has applied the first entry of its term, and may trust its lease now. */
+  /** Whether this server leads and has applied the first entry of its term. */
   leads(): boolean
+  /** Whether no other server can lead now: a read may then be answered without asking others. */
+  holdsLease(): boolean
   /** The leader as this agent knows it; undefined when it knows none. */
   leader(): Target | undefined
   /** Milliseconds since this server heard of a leader: 0 when it leads, undefined when it never did. */

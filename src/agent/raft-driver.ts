@@ -93,8 +93,6 @@ export class RaftDriver {
   private readonly results = new Map<number, ApplyResult>()
   private timer: NodeJS.Timeout | undefined
   private timerAtMs = Infinity
-  private turnedMs = -Infinity
-  private leading = false
 
   constructor(private readonly deps: RaftDriverDeps) {
     this.node = new RaftNode(deps.options, deps.restored ?? deps.store.found)
@@ -114,17 +112,9 @@ export class RaftDriver {
     return this.node.status().lastContactMs
   }
 
-  /**
-   * Whether the core has looked at its clock so lately that a lease which it then held is good still. A process that
-   * was paused serves requests before its timers have run.
-   */
-  get isAwake(): boolean {
-    return performance.now() - this.turnedMs < this.awakeMs
-  }
-
-  private get awakeMs(): number {
-    const {heartbeatTimeoutMs, leaderLeaseMs} = this.deps.options
-    return (heartbeatTimeoutMs - leaderLeaseMs) / 2
+  /** Whether no other server can lead now, so that a read of the leader may be answered without asking others. */
+  get holdsLease(): boolean {
+    return performance.now() < this.node.leaseUntilMs()
   }
 
   /** Proposes a command; done when this server has applied it. */
@@ -227,8 +217,7 @@ export class RaftDriver {
       while (this.events.length > 0 && !this.stopped && performance.now() < yieldMs) {
         const events = this.events
         this.events = []
-        this.turnedMs = performance.now()
-        for (const effect of this.node.stepAll(events, this.turnedMs)) this.perform(effect)
+        for (const effect of this.node.stepAll(events, performance.now())) this.perform(effect)
         const applied = events.findLast(event => event.on === 'applied')
         if (applied !== undefined) this.forgetResults(applied.index)
       }
@@ -248,9 +237,7 @@ export class RaftDriver {
 
   /** Lets a timer stand that rings early: it costs less than to set one for every step. */
   private arm(): void {
-    // A leader without peers has no heartbeats to send, and must be seen to be awake all the same
-    const awakeMs = this.leading ? this.turnedMs + this.awakeMs / 2 : Infinity
-    const deadlineMs = Math.min(this.node.nextDeadlineMs(), awakeMs)
+    const deadlineMs = this.node.nextDeadlineMs()
     if (this.timer !== undefined && this.timerAtMs <= deadlineMs) return
     clearTimeout(this.timer)
     this.timerAtMs = deadlineMs
@@ -306,7 +293,6 @@ export class RaftDriver {
       case 'refuse':
         return this.settle(effect.token, {ok: false, why: effect.why, leader: effect.leader})
       case 'tell':
-        if (effect.news.news === 'role') this.leading = effect.news.role === 'leader'
         return this.deps.onNews(effect.news)
       default:
         return assertNever(effect)

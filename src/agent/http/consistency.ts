@@ -45,7 +45,8 @@ export class Consistency {
     if (elsewhere !== undefined) return elsewhere
     const {machine} = this.backend
     if (machine === undefined) throw new Failure(500, NO_SERVERS)
-    const problem = mode === 'consistent' ? await this.backend.readBarrier() : undefined
+    const trusted = mode === 'stale' || (mode === 'default' && this.backend.holdsLease())
+    const problem = trusted ? undefined : await this.backend.readBarrier()
     if (problem !== undefined) return this.noLeader(problem.problem, query.catalog === true)
     let found = query.run(machine)
     if (wait !== undefined && found.index <= wait.index) {

@@ -11,7 +11,7 @@ import {
   voteRequested,
 } from './election.js'
 import type {RaftEffect, RaftEvent, RaftResponse} from './messages.js'
-import {readWanted, serveReads} from './reads.js'
+import {leaseUntilMs, readWanted, serveReads} from './reads.js'
 import {advanceCommit, peerAnswered, peerDeadlineMs, peerLogRead, replicate} from './replication.js'
 import {
   compactLog,
@@ -64,6 +64,11 @@ export class RaftNode {
   /** When the next `tick` is due, on the clock of the events; 0 before the first step. */
   nextDeadlineMs(): number {
     return this.deadlineMs
+  }
+
+  /** Until when what is applied here is what any read may be answered with, on the clock of the events. */
+  leaseUntilMs(): number {
+    return leaseUntilMs(this.raft)
   }
 
   /** What this node knows now. */

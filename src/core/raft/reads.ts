@@ -1,17 +1,17 @@
-import {leadershipOf} from './leading.js'
 import type {RaftState} from './state.js'
 
 /** Lets clocks differ by this much in their rate before a lease is trusted too long. */
 const CLOCK_DRIFT_MAX = 0.1
 
 /**
- * Whether no other leader can be at work: a quorum answered requests so young that each of its members still refuses
- * its vote to others (Raft thesis 6.4.1). Counted from when the requests were sent.
+ * Until when no other leader can be at work: a quorum answered requests so young that each of its members still refuses
+ * its vote to others (Raft thesis 6.4.1). Counted from when the requests were sent; Infinity for a quorum of one,
+ * -Infinity for who does not lead.
  */
-function hasLease(raft: RaftState): boolean {
-  const leadership = leadershipOf(raft)
-  const sinceMs = raft.quorumValue(raft.nowMs, peer => peer.ackedSentMs)
-  return !leadership.leaseBroken && raft.nowMs < sinceMs + raft.options.leaderLeaseMs * (1 - CLOCK_DRIFT_MAX)
+export function leaseUntilMs(raft: RaftState): number {
+  const {leadership, options} = raft
+  if (leadership === undefined || leadership.leaseBroken) return -Infinity
+  return raft.quorumValue(Infinity, peer => peer.ackedSentMs) + options.leaderLeaseMs * (1 - CLOCK_DRIFT_MAX)
 }
 
 /**
@@ -24,7 +24,7 @@ export function readWanted(raft: RaftState, token: number, lease: boolean): void
   if (leadership.reads.length + raft.readsToServe.length >= raft.options.limits.readsInFlightMax)
     return raft.refuse(token, 'too-many-in-flight')
   const index = Math.max(raft.commitIndex, leadership.startIndex)
-  const trusted = lease && hasLease(raft)
+  const trusted = lease && raft.nowMs < leaseUntilMs(raft)
   const read = {token, index, requestId: trusted ? 0 : raft.nextRequestId}
   if (trusted) raft.readsToServe.push(read)
   else leadership.reads.push(read)

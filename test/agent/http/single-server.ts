@@ -90,6 +90,7 @@ export class SingleServer implements AgentBackend {
   }
 
   leads = () => this.leading
+  holdsLease = () => this.leading
   leader = () =>
     this.knowsLeader ? {id: serverId(ID), address: serverAddress(`${ADDRESS}:8300`)} : undefined
   lastContactMs = () => this.contactMs
