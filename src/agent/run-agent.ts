@@ -3,6 +3,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {QuorateError} from '../errors.js'
 import {AgentError} from './agent-error.js'
+import {keepHeapTight} from './heap.js'
 import {loadAgentOptions} from './load-options.js'
 import {AgentLogger} from './logger.js'
 import type {AgentOptions} from './options.js'
@@ -27,6 +28,7 @@ export interface AgentProcess {
  * then. Throws AGENT_CONFIG_INVALID and AGENT_NOT_STARTED.
  */
 export async function runAgent(argv: readonly string[], around: AgentProcess): Promise<number> {
+  keepHeapTight()
   const fresh = freshDirectory()
   try {
     const reread = (): AgentOptions => loadAgentOptions(argv, fresh.path).options
