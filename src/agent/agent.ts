@@ -5,6 +5,7 @@ import type {Member} from '../core/gossip/member.js'
 import {LocalBackend} from './agent-backend.js'
 import {AgentError} from './agent-error.js'
 import type {AgentIdentity, HttpAnswer, HttpRequest, Problem} from './backend.js'
+import {serveCliPort} from './cli-port.js'
 import type {Gossip, GossipNotice} from './gossip/gossip.js'
 import {HttpApi} from './http/api.js'
 import {serveHttp} from './http/server.js'
@@ -51,7 +52,7 @@ class Agent implements RunningAgent {
   private lan: Gossip | undefined
   private wan: Gossip | undefined
   private api: HttpApi | undefined
-  private readonly httpServers: HttpServer[] = []
+  private readonly listeners: {close(): Promise<void>}[] = []
   private ending: Promise<void> | undefined
   private leaving: Promise<void> | undefined
 
@@ -119,7 +120,7 @@ class Agent implements RunningAgent {
   /** Lets go of everything without a word to others. */
   async letGo(): Promise<void> {
     this.api?.stop()
-    await Promise.all(this.httpServers.map(server => server.close()))
+    await Promise.all(this.listeners.map(listener => listener.close()))
     await Promise.all([this.lan?.shutdown(), this.wan?.shutdown()])
     await this.role?.stop()
     this.pool.close()
@@ -166,8 +167,8 @@ class Agent implements RunningAgent {
     })
     this.api = new HttpApi(backend, text => logger.log('error', 'agent.http', text))
     this.api.start()
-    for (const listener of options.addresses.http)
-      this.httpServers.push(await this.listen(listener, this.api))
+    for (const listener of options.addresses.http) this.listeners.push(await this.listen(listener, this.api))
+    for (const listener of options.addresses.cli) this.listeners.push(await serveCliPort(backend, listener))
   }
 
   private async listen(listener: Listener, api: HttpApi): Promise<HttpServer> {

@@ -149,7 +149,7 @@ class GossipDriver implements Gossip {
     this.feed({on: 'user-event', name, payload, coalesce})
   }
 
-  query(request: Partial<QueryRequest> & {readonly name: string}): Promise<QueryOutcome> {
+  query(request: Partial<QueryRequest> & {readonly name: string}, enough?: number): Promise<QueryOutcome> {
     const token = this.nextToken++
     const whole: QueryRequest = {
       payload: new Uint8Array(0),
@@ -159,12 +159,14 @@ class GossipDriver implements Gossip {
       relayFactor: 0,
       ...request,
     }
-    return this.pending.query(token, () => this.feed({on: 'query', token, request: whole}))
+    return this.pending.query(token, () => this.feed({on: 'query', token, request: whole}), enough)
   }
 
   async keys(operation: KeyOperation, key = new Uint8Array(0)): Promise<KeyReport> {
     const nodes = this.members().filter(({status}) => status === 'alive').length
-    return keyReport(await this.query({name: keyQueryName(operation), payload: encodeKeyRequest(key)}), nodes)
+    // Done as soon as everybody has answered (`streamKeyResp`, serf keymanager.go)
+    const request = {name: keyQueryName(operation), payload: encodeKeyRequest(key)}
+    return keyReport(await this.query(request, nodes), nodes)
   }
 
   on(listener: (notice: GossipNotice) => void): () => void {

@@ -16,6 +16,8 @@ export type Answer = Extract<
 interface RunningQuery {
   readonly acks: string[]
   readonly responses: {readonly from: string; readonly payload: Uint8Array}[]
+  /** Answers after which nothing more can come. */
+  readonly enough: number
   readonly done: (outcome: QueryOutcome) => void
 }
 
@@ -50,10 +52,10 @@ export class Pending {
     })
   }
 
-  /** Waits for a query's time to be over. */
-  query(token: number, ask: () => void): Promise<QueryOutcome> {
+  /** Waits for a query's time to be over, or for as many answers as are enough. */
+  query(token: number, ask: () => void, enough = Infinity): Promise<QueryOutcome> {
     return new Promise(resolve => {
-      this.queries.set(token, {acks: [], responses: [], done: resolve})
+      this.queries.set(token, {acks: [], responses: [], enough, done: resolve})
       ask()
     })
   }
@@ -77,15 +79,22 @@ export class Pending {
       case 'query-ack':
         this.queries.get(token)?.acks.push(effect.from)
         return
-      case 'query-response':
-        this.queries.get(token)?.responses.push({from: effect.from, payload: effect.payload})
-        return
-      case 'query-done': {
+      case 'query-response': {
         const query = this.queries.get(token)
-        this.queries.delete(token)
-        query?.done({acks: query.acks, responses: query.responses})
+        query?.responses.push({from: effect.from, payload: effect.payload})
+        return query !== undefined && query.responses.length >= query.enough
+          ? this.endQuery(token)
+          : undefined
       }
+      case 'query-done':
+        return this.endQuery(token)
     }
+  }
+
+  private endQuery(token: number): void {
+    const query = this.queries.get(token)
+    this.queries.delete(token)
+    query?.done({acks: query.acks, responses: query.responses})
   }
 
   /** Nobody is to wait for what can no longer happen. */
