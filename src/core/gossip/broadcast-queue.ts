@@ -12,8 +12,10 @@ interface Broadcast {
 
 /** Parts that one compound message can count, less those that stand before news. */
 const PARTS_MAX = 250
-/** A queue that strangers fill is cut to half of this. */
-const LENGTH_MAX = 65_536
+/** A longer message fits into no datagram beside what must be in it. */
+const MESSAGE_BYTES_MAX = 1350
+/** The usual bound of a queue. */
+const LENGTH_MAX = 8192
 
 /**
  * Messages that are sent to random members a bounded number of times each (`TransmitLimitedQueue`, memberlist
@@ -25,18 +27,25 @@ export class BroadcastQueue {
   private sorted = true
   private nextId = 1
 
+  /** A queue that strangers fill beyond `lengthMax` is cut to half of it. */
+  constructor(private readonly lengthMax = LENGTH_MAX) {}
+
   get length(): number {
     return this.items.length
   }
 
-  /** Adds a message; one of the same subject that still waits is dropped for it. */
+  /** Adds a message; one of the same subject that still waits is dropped for it. One that is too long is not sent. */
   push(bytes: Uint8Array, subject?: string, finished?: () => void): void {
     if (subject !== undefined) this.drop(subject)
+    if (bytes.length > MESSAGE_BYTES_MAX) {
+      finished?.()
+      return
+    }
     const item: Broadcast = {subject, bytes, id: this.nextId++, transmits: 0, finished}
     this.items.push(item)
     if (subject !== undefined) this.subjects.set(subject, item)
     this.sorted = false
-    if (this.items.length > LENGTH_MAX) this.prune(LENGTH_MAX / 2)
+    if (this.items.length > this.lengthMax) this.prune(this.lengthMax / 2)
   }
 
   /**

@@ -28,7 +28,7 @@ const INCARNATION_MAX = 0xffff_ffff
 export class Swim {
   readonly awareness: Awareness
   /** News about nodes; newer news of the same node replaces older. */
-  readonly queue = new BroadcastQueue()
+  readonly queue = new BroadcastQueue(2 * NODES_MAX)
   private readonly suspicions = new Map<string, Suspicion>()
   private incarnation = 0
   private leaving = false

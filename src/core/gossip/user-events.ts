@@ -12,12 +12,15 @@ export const RECENT_TIMES = 512
 const SLOT_EVENTS_MAX = 32
 /** What one event that came from others may hold: a packet at most. */
 const FOREIGN_BYTES_MAX = 9 * 1024
+/** All payloads and names that are remembered. */
+const REMEMBERED_BYTES_MAX = 4 << 20
 
 /** Events told by all to all, each once; the last 512 Lamport times are remembered to know what was told. */
 export class UserEvents {
   readonly clock: LamportClock
   readonly queue = new BroadcastQueue()
   private readonly ring = new Map<number, {ltime: number; events: RecentEvent[]}>()
+  private remembered = 0
   private minTime: number
 
   constructor(
@@ -63,18 +66,32 @@ export class UserEvents {
       this.context.log('warn', `an old event ${name} of time ${ltime} is ignored`)
       return false
     }
-    const slot = this.ring.get(ltime % RECENT_TIMES)
     const event: RecentEvent = {name, payload: payload.slice()}
-    if (slot?.ltime === ltime) {
-      if (slot.events.length >= SLOT_EVENTS_MAX || slot.events.some(one => sameEvent(one, event)))
-        return false
-      slot.events.push(event)
-    } else this.ring.set(ltime % RECENT_TIMES, {ltime, events: [event]})
+    if (!this.remember(ltime, event)) return false
     this.context.emit({do: 'user-event', lamportTime: ltime, name, payload: event.payload, coalesce})
     this.context.snapshot(`event-clock: ${ltime}`)
     return true
   }
+
+  /** False when the event was remembered already, or there is no room for it. */
+  private remember(ltime: number, event: RecentEvent): boolean {
+    const place = ltime % RECENT_TIMES
+    const slot = this.ring.get(place)
+    if (slot?.ltime === ltime) {
+      if (slot.events.length >= SLOT_EVENTS_MAX || slot.events.some(one => sameEvent(one, event)))
+        return false
+    } else {
+      for (const old of slot?.events ?? []) this.remembered -= sizeOf(old)
+      this.ring.set(place, {ltime, events: []})
+    }
+    if (this.remembered + sizeOf(event) > REMEMBERED_BYTES_MAX) return false
+    this.remembered += sizeOf(event)
+    this.ring.get(place)?.events.push(event)
+    return true
+  }
 }
+
+const sizeOf = ({name, payload}: RecentEvent): number => name.length + payload.length
 
 const byTime = (events: readonly EventsAt[]): readonly EventsAt[] =>
   [...events].sort((a, b) => a.ltime - b.ltime)

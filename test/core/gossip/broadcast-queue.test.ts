@@ -69,3 +69,13 @@ t.test('a pruned queue keeps what was sent least', t => {
   )
   t.end()
 })
+
+t.test('what fits into no datagram is not kept, and a flood is cut', t => {
+  const queue = new BroadcastQueue(100)
+  let done = 0
+  queue.push(message(1351), undefined, () => done++)
+  t.same([queue.length, done], [0, 1])
+  for (let i = 0; i < 1000; i++) queue.push(message(5))
+  t.ok(queue.length <= 100 && queue.length >= 50)
+  t.end()
+})

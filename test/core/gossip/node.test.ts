@@ -404,6 +404,20 @@ t.test('an event is told once, ever older ones never', t => {
   t.end()
 })
 
+t.test('remembered events take no more than four megabytes, and room comes with new times', t => {
+  const us = new Driven()
+  const payload = new Uint8Array(9000)
+  const fire = (ltime: number, i: number): number =>
+    us
+      .hearSerf({type: 'user-event', ltime, name: `e${i}`, payload, coalesce: false})
+      .filter(effect => effect.do === 'user-event').length
+  let told = 0
+  for (let i = 0; i < 2000; i++) told += fire(100 + (i % 400), i)
+  t.ok(told * 9000 < 4_200_000 && told * 9000 > 4_000_000)
+  t.equal(fire(100 + 512, 9999), 1)
+  t.end()
+})
+
 t.test('a query is for whom its filters say, is answered to members only, and once', t => {
   const us = new Driven()
   us.hear(alive())
