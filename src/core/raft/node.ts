@@ -66,9 +66,12 @@ export class RaftNode {
     return this.deadlineMs
   }
 
-  /** Until when what is applied here is what any read may be answered with, on the clock of the events. */
+  /**
+   * Until when what is applied here is what any read may be answered with, on the clock of the events. A leader knows
+   * that of what leaders before it have promised only once an entry of its own is applied; before, it is -Infinity.
+   */
   leaseUntilMs(): number {
-    return leaseUntilMs(this.raft)
+    return this.raft.leadership?.established === true ? leaseUntilMs(this.raft) : -Infinity
   }
 
   /** What this node knows now. */

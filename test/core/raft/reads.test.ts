@@ -110,6 +110,27 @@ t.test('a lease serves reads at once, counted from when the answered request was
   t.same(served(single.step(read(3, true))), [], 'contact is 300 ms old, but what was answered is 550 ms old')
 })
 
+t.test(
+  'what is applied answers any read of an established leader, for as long as its lease lasts',
+  async t => {
+    const fresh = new Single(diskWith(NAMES, [1]))
+    t.equal(fresh.node.leaseUntilMs(), -Infinity)
+    const won = fresh.win('b')
+    answerBeats(fresh, won)
+    t.equal(fresh.node.leaseUntilMs(), -Infinity, 'its first entry is not applied')
+    const single = leader()
+    t.equal(single.node.leaseUntilMs(), single.nowMs + 450)
+    single.step({on: 'transfer-leadership', token: 5, to: 'b' as never})
+    t.equal(single.node.leaseUntilMs(), -Infinity, 'a peer was told to take over')
+    const alone = new Single(diskWith(['a'], [1]))
+    alone.step({on: 'tick'})
+    alone.write()
+    alone.write()
+    alone.apply()
+    t.equal(alone.node.leaseUntilMs(), Infinity)
+  },
+)
+
 t.test('after a peer was told to take over there is no lease for the rest of the term', async t => {
   const single = leader()
   const effects = single.step({on: 'transfer-leadership', token: 5, to: 'b' as never})
