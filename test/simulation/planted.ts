@@ -159,6 +159,6 @@ export const planted: readonly Planted[] = [
   },
   {
     title: 'a lease is trusted however old it is',
-    changes: [change('reads.ts', 'const trusted = lease && hasLease(raft)', 'const trusted = lease')],
+    changes: [change('reads.ts', 'lease && raft.nowMs < leaseUntilMs(raft)', 'lease')],
   },
 ]
