@@ -27,6 +27,8 @@ export class Victims {
     readonly count: number,
     private readonly net: string,
     private readonly settings: readonly string[] = [],
+    /** A real Consul instead of ours. */
+    private readonly consul?: string,
   ) {}
 
   ip = (n: number): string => `127.${this.net}.${n}`
@@ -49,10 +51,11 @@ export class Victims {
     const out = openSync(join(this.directory, `s${n}.log`), 'a')
     if (!existsSync(this.filter(n))) writeFileSync(this.filter(n), '')
     const ip = this.ip(n)
+    const ours = this.consul === undefined
     const child = spawn(
-      process.execPath,
+      this.consul ?? process.execPath,
       [
-        CLI,
+        ...(ours ? [CLI] : []),
         'agent',
         '-server',
         `-bootstrap-expect=${this.count}`,
@@ -60,7 +63,7 @@ export class Victims {
         `-node=s${n}`,
         `-bind=${ip}`,
         `-client=${ip}`,
-        `-peer-filter=${this.filter(n)}`,
+        ...(ours ? [`-peer-filter=${this.filter(n)}`] : []),
         ...this.settings,
         '-hcl=retry_interval = "1s"',
         `-retry-join=${this.ip(n === 1 ? 2 : 1)}`,
@@ -80,6 +83,17 @@ export class Victims {
     const gone = new Promise(resolve => child.once('exit', resolve))
     child.kill('SIGKILL')
     await gone
+  }
+
+  /** The number of the leader, once some server names one. */
+  async leader(): Promise<number | undefined> {
+    for (let n = 1; n <= this.count; n++) {
+      if (!this.processes.has(n)) continue
+      const answer = await this.ask(n, 'GET', '/v1/status/leader', undefined, 500)
+      for (let one = 1; one <= this.count; one++)
+        if (answer?.text.includes(`"${this.ip(one)}:`) === true) return one
+    }
+    return undefined
   }
 
   async killAll(): Promise<void> {

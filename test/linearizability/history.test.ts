@@ -73,18 +73,9 @@ class Recorder {
   private anyone = (): number => 1 + Math.floor(Math.random() * this.victims.count)
 }
 
-async function leaderOf(victims: Victims): Promise<number | undefined> {
-  for (let n = 1; n <= victims.count; n++) {
-    const answer = await victims.ask(n, 'GET', '/v1/status/leader', undefined, 500)
-    const found = [1, 2, 3, 4, 5].find(one => answer?.text.includes(`"${victims.ip(one)}:`))
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
 /** Bad things, mostly to the leader: killed, paused, cut off, alone or with another. */
 async function harm(victims: Victims): Promise<string> {
-  const leader = await leaderOf(victims)
+  const leader = await victims.leader()
   const any = 1 + Math.floor(Math.random() * victims.count)
   const victim = Math.random() < 0.7 ? (leader ?? any) : any
   const dice = Math.random()
@@ -112,7 +103,7 @@ t.test('what clients saw under kills, pauses and partitions is linearizable, key
   const victims = new Victims(directory, 3, '71.10', [SNAPSHOTS, '-hcl=performance { raft_multiplier = 1 }'])
   t.teardown(() => victims.killAll())
   for (let n = 1; n <= victims.count; n++) victims.start(n)
-  for (let i = 0; i < 150 && (await leaderOf(victims)) === undefined; i++) await sleep(200)
+  for (let i = 0; i < 150 && (await victims.leader()) === undefined; i++) await sleep(200)
   const recorder = new Recorder(victims)
   const clients = Array.from({length: CLIENTS}, (_, i) => recorder.client(i))
   const harms = new Map<string, number>()
