@@ -14,6 +14,7 @@ import {decodeMessage, MessageType} from './memberlist.js'
 export const COMPOUND_PARTS_MAX = 255
 /** Bytes that a compound adds of itself, and per part. */
 export const COMPOUND_HEAD_BYTES = 2
+/** Bytes in front of each part: its length. */
 export const COMPOUND_PART_BYTES = 2
 
 /** A message of a packet with the bytes it came in, which are passed on unchanged. */
