@@ -82,3 +82,21 @@ t.test('a leave is the last word in the snapshot file', async t => {
   await first.shutdown()
   t.match(readFileSync(snapshotFile, 'utf8'), /^alive: first 127[\s\S]*alive: second 127[\s\S]*\nleave\n$/)
 })
+
+t.test('one who left comes back by itself only when it is told that it shall', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'quorate-rejoin-'))
+  t.teardown(() => rmSync(dir, {recursive: true, force: true}))
+  const snapshotFile = join(dir, 'local.snapshot')
+  const stays = await ours(t, 'stays')
+  const first = await ours(t, 'goes', {snapshotFile})
+  await first.join([addressOf(stays)])
+  await first.leave()
+  await first.shutdown()
+  const bind = first.address
+  const quiet = await ours(t, 'goes', {snapshotFile, bind})
+  t.equal(await until(() => quiet.members().length > 1, 1500), false)
+  await quiet.shutdown()
+  const back = await ours(t, 'goes', {snapshotFile, bind, rejoinAfterLeave: true})
+  t.ok(await until(() => back.member('stays')?.status === 'alive'))
+  t.ok(await until(() => stays.member('goes')?.status === 'alive'))
+})

@@ -325,6 +325,21 @@ t.test('a real agent finds the pool again by a snapshot file of ours', parallel(
   t.ok(await serf.sees('ours', 'alive'))
 })
 
+t.test('we find the pool again by a snapshot file of a real agent', parallel(), async t => {
+  const file = join(folder(t), 'local.snapshot')
+  const serf = await theirs(t, 'alpha')
+  const former = await theirs(t, 'ours', ['-snapshot', file])
+  await former.command('join', serf.address)
+  t.ok(await serf.sees('ours', 'alive'))
+  await sleep(1500)
+  await former.stop('SIGKILL')
+  t.ok(await serf.sees('ours', 'failed', 15_000))
+  const port = Number(former.address.split(':')[1])
+  const us = await startAt(t, {ip: '127.0.0.1', port}, file)
+  t.ok(await serf.sees('ours', 'alive'))
+  t.equal(us.member('alpha')?.status, 'alive')
+})
+
 t.test('two agents of one name: the pool gives the name to the one it knew first', parallel(), async t => {
   const [serf, other] = [await theirs(t, 'alpha'), await theirs(t, 'beta')]
   const first = await ours(t, 'ours', {resolveNameConflicts: true})
