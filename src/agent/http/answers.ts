@@ -60,3 +60,5 @@ export class Failure extends Error {
 export const NO_LEADER = 'No cluster leader'
 /** What a client agent says that knows no server. */
 export const NO_SERVERS = 'No known Consul servers'
+/** What Raft says to a wish that only a leader can do; it was then surely not done, and may be tried elsewhere. */
+export const NOT_LEADER = 'node is not the leader'

@@ -1,9 +1,9 @@
 import type {WatchTarget} from '../../core/fsm/messages.js'
 import type {StateMachine} from '../../core/fsm/state-machine.js'
 import {parseGoDuration} from '../../core/codec/go-duration.js'
-import type {AgentBackend, HttpAnswer, HttpRequest} from '../backend.js'
+import type {AgentBackend, HttpAnswer, HttpRequest, Problem} from '../backend.js'
 import type {Headers} from './answers.js'
-import {Failure, NO_LEADER, NO_SERVERS} from './answers.js'
+import {Failure, NOT_LEADER, NO_LEADER, NO_SERVERS} from './answers.js'
 import type {ParsedRequest, Query} from './request.js'
 
 /** How long a request waits for a leader (`rpc_hold_timeout`, Consul 0.7 and later). */
@@ -45,14 +45,18 @@ export class Consistency {
     if (elsewhere !== undefined) return elsewhere
     const {machine} = this.backend
     if (machine === undefined) throw new Failure(500, NO_SERVERS)
-    const trusted = mode === 'stale' || (mode === 'default' && this.backend.holdsLease())
-    const problem = trusted ? undefined : await this.backend.readBarrier()
-    if (problem !== undefined) return this.noLeader(problem.problem, query.catalog === true)
+    const barrier = await this.barrier(mode)
+    if (barrier !== undefined) return this.noLeader(barrier.problem, query.catalog === true)
     let found = query.run(machine)
     if (wait !== undefined && found.index <= wait.index) {
       found = await this.blocked(machine, query, found, wait, parsed.request)
-      // What was waited for may have come after this server stopped leading.
-      if (mode !== 'stale' && !this.backend.leads()) return this.query(parsed, query)
+      if (mode !== 'stale') {
+        // What was waited for may have come after this server stopped leading, or was last heard of long ago.
+        if (!this.backend.leads()) return this.query(parsed, query)
+        const later = await this.barrier(mode)
+        if (later !== undefined) return this.noLeader(later.problem, query.catalog === true)
+        found = query.run(machine)
+      }
     }
     return found.answer(this.meta(found.index, mode, query.catalog === true))
   }
@@ -83,6 +87,12 @@ export class Consistency {
     const answer = await this.backend.forward('any-server', request)
     if ('problem' in answer) throw new Failure(500, answer.problem)
     return answer
+  }
+
+  /** Makes sure that what this server has applied is fresh enough for an answer. */
+  private async barrier(mode: Mode): Promise<Problem | undefined> {
+    const trusted = mode === 'stale' || (mode === 'default' && this.backend.holdsLease())
+    return trusted ? undefined : this.backend.readBarrier()
   }
 
   private async placed(request: HttpRequest, mode: Mode, catalog: boolean): Promise<HttpAnswer | undefined> {
@@ -164,7 +174,7 @@ export class Consistency {
   }
 
   private noLeader(problem: string, catalog: boolean): never {
-    throw new Failure(500, problem, catalog ? NO_META : {})
+    throw new Failure(500, problem === NOT_LEADER ? NO_LEADER : problem, catalog ? NO_META : {})
   }
 }
 

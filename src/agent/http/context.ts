@@ -1,7 +1,7 @@
 import type {ApplyResult} from '../../core/fsm/messages.js'
 import {isRefused} from '../../core/fsm/messages.js'
 import type {AgentBackend, HttpAnswer} from '../backend.js'
-import {Failure, NO_LEADER} from './answers.js'
+import {Failure, NOT_LEADER, NO_LEADER} from './answers.js'
 import type {Consistency} from './consistency.js'
 import type {LockDelays} from './lock-delays.js'
 import type {ParsedRequest} from './request.js'
@@ -19,8 +19,6 @@ export interface Context {
 
 /** Answers requests under one path. `rest` is what follows the path, a byte string. */
 export type Handler = (context: Context, parsed: ParsedRequest, rest: string) => Promise<HttpAnswer>
-
-const NOT_LEADER = 'node is not the leader'
 
 /** Proposes a command and gives what applying it answered; refusals and lost leadership become failures. */
 export async function applied(
