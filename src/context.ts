@@ -272,6 +272,11 @@ export async function openPlanSession(
   )
 }
 
+/** Of a local cluster every file is ours; a system without ids has none that could differ. */
+function ownIds(): {readonly uid: number; readonly gid: number} {
+  return {uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0}
+}
+
 /** Makes what a plan does on hosts: deeds by script and by the service manager that the plan names for the host. */
 export async function hostActionsMaker(fleet: FleetTarget): Promise<HostActionsMaker> {
   const [{makeHostActions}, {serviceManagerFor}] = await Promise.all([
@@ -295,7 +300,7 @@ export async function hostActionsMaker(fleet: FleetTarget): Promise<HostActionsM
       holder,
       questions,
       manager: known,
-      shared: member?.target.ownDirectory !== undefined,
+      ...(member?.target.ownDirectory === undefined ? {} : {shared: ownIds()}),
       unit: custom === undefined ? {manager, unit} : {manager, unit, custom},
     })
   }

@@ -22,7 +22,7 @@ export default class ClusterDown extends BaseCommand<ClusterDownJson> {
     const {clusterDown} = await import('../../src/cluster/up-down.js')
     const result = await clusterDown(process.env, flags.name)
     const words = result.existed
-      ? `${result.name} is down: ${result.ended.length} processes ended, nothing is left.`
+      ? `${result.name} is down: ${result.ended.length} ${result.ended.length === 1 ? 'process' : 'processes'} ended, nothing is left.`
       : `There is no local cluster '${result.name}'.`
     return this.show({result, cluster: result.name, exit: 'ok', screen: () => words}, this.terminal(flags))
   }

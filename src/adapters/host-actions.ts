@@ -37,8 +37,11 @@ export interface HostActionsParts {
   /** The plan and who applies it, as locks and holds name them. */
   readonly holder: LockHolder
   readonly questions: HostQuestions
-  /** Set where several servers run on the machine: only the data directory tells whose process is whose. */
-  readonly shared?: boolean
+  /**
+   * Set where several servers run on the machine as one user: only the data directory tells whose process is whose, and
+   * that user owns every file.
+   */
+  readonly shared?: {readonly uid: number; readonly gid: number}
 }
 
 /** Exit code of the proof for a server that runs. */
@@ -133,7 +136,8 @@ class RemoteHost implements HostActions {
 
   writeFile(file: FileToWrite): Promise<ActResult> {
     const {connection} = this.#parts
-    const {path, mode, owner, replaces} = file
+    const {path, mode, replaces} = file
+    const owner = this.#parts.shared ?? file.owner
     const bytes = new TextEncoder().encode(file.text)
     const guard = file.whileStopped ? {guard: this.#guard()} : {}
     return writeFileAtomic(connection, {path, bytes, mode, ...owner, replaces, ...guard})
@@ -196,7 +200,7 @@ class RemoteHost implements HostActions {
   #proofArguments(): readonly string[] {
     const {executable, dataDir, storePath, address, raftPort} = this.host
     const ip = address.slice(0, Math.max(0, address.lastIndexOf(':')))
-    const program = this.#parts.shared === true ? '*' : (executable ?? '')
+    const program = this.#parts.shared !== undefined ? '*' : (executable ?? '')
     return [program, dataDir, storePath, ip, String(raftPort)]
   }
 }

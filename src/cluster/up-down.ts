@@ -3,6 +3,7 @@ import {existsSync} from 'node:fs'
 import {readdir, readFile, rm} from 'node:fs/promises'
 import {randomBytes} from 'node:crypto'
 import {promisify} from 'node:util'
+import {printable} from '../core/text.js'
 import {QuorateError} from '../errors.js'
 import {askSelf, leaderSeenBy} from './api.js'
 import {LocalCluster, newMember} from './cluster.js'
@@ -41,6 +42,7 @@ export interface RaisedCluster {
 }
 
 const POLL_MS = 50
+const LOG_BYTES = 8000
 const GRACE_MS = 5000
 
 /**
@@ -165,13 +167,16 @@ async function agentFailed(
   const [member] = members
   if (member === undefined)
     return new QuorateError('AGENT_FAILED', `Cluster '${cluster.name}' has no members.`)
-  const lines = (await cluster.logTail(member, 4000)).trimEnd().split('\n').slice(-5)
-  return new QuorateError('AGENT_FAILED', `${member.name} ${how}.`, {
+  const lines = (await cluster.logTail(member, LOG_BYTES)).trimEnd().split('\n')
+  // What an agent says at its end may be followed by a trace
+  const word = lines.findLast(line => /\berror\b|\bfailed\b|\bcannot\b/i.test(line))
+  const said = word === undefined ? '.' : `: ${printable(word.trim(), 240)}`
+  return new QuorateError('AGENT_FAILED', `${member.name} ${how}${said}`, {
     hints: [
       `quorate cluster logs ${member.name} --name ${cluster.name}`,
       `quorate cluster down --name ${cluster.name}`,
     ],
-    details: {member: member.name, log: lines},
+    details: {member: member.name, log: lines.slice(-20)},
   })
 }
 

@@ -2,7 +2,7 @@ import {randomBytes} from 'node:crypto'
 import {readdir, readFile, stat} from 'node:fs/promises'
 import {dirname, join} from 'node:path'
 import {LocalCluster} from '../cluster.js'
-import {recordCommands, recordedCommands} from '../command-record.js'
+import {commandRuns, recordCommands, recordedCommands} from '../command-record.js'
 import {findAgent} from '../process.js'
 import {clusterDirectory, clustersDirectory} from '../state.js'
 import type {AgentProgram} from '../state.js'
@@ -210,7 +210,9 @@ class Drill {
       const now = Date.now()
       since = good ? (since ?? now) : undefined
       const writes = this.#load.acknowledged.some(one => since !== undefined && one.atMs > since)
-      if (since !== undefined && now - since >= STABLE_MS && writes) return
+      const stable = since !== undefined && now - since >= STABLE_MS && writes
+      // An operator who is still at work is not interrupted: a plan may be in the middle of its verification
+      if (stable && !(await commandRuns(this.#current().directory))) return
       await new Promise(resolve => setTimeout(resolve, POLL_MS))
     }
   }

@@ -95,14 +95,14 @@ export function renderClusterUp(
 ): string {
   const rows = cluster.members.map(member => [member.name, `http://${member.http}`, member.log])
   const first = cluster.members[0]
-  const [one, two] = cluster.members.filter(member => member.kind === 'server').slice(-2)
+  const servers = cluster.members.filter(member => member.kind === 'server').map(member => member.name)
+  // One more than it can lose
+  const doomed = servers.slice(-Math.ceil(servers.length / 2))
   const commands: readonly (readonly [string, string])[] = [
     ['Look', shellCommand(['quorate', 'doctor', '--cluster', cluster.name])],
-    ['Use', `curl -s http://${first?.http ?? ''}/v1/status/leader`],
-    [
-      'Break',
-      shellCommand(['quorate', 'cluster', 'kill', one?.name ?? '', two?.name ?? '', ...named(cluster.name)]),
-    ],
+    ['Use', shellCommand(['quorate', 'members', '--cluster', cluster.name])],
+    ['', `CONSUL_HTTP_ADDR=${first?.http ?? ''} consul members`],
+    ['Break', shellCommand(['quorate', 'cluster', 'kill', ...doomed, ...named(cluster.name)])],
     ['End', shellCommand(['quorate', 'cluster', 'down', ...named(cluster.name)])],
   ]
   const table = renderTable([{header: 'MEMBER'}, {header: 'HTTP API'}, {header: 'LOG', leaves: 1}], rows, {

@@ -24,7 +24,7 @@ const facts: DrillFacts = {
   expectedPeers: ['a', 'b'],
   plansAreWrong: false,
   plansApplied: 1,
-  commands: [{atMs: 15_000, words: ['doctor', '--cluster', 'x'], exit: 5}],
+  commands: [{atMs: 15_000, words: ['doctor', '--cluster', 'x'], pid: 1, exit: 5}],
 }
 
 t.test('all that could be had is a hundred points', async t => {
