@@ -1,4 +1,5 @@
 // Quorum lost for good, in the shapes of the manual's outage chapter. What counts is what the servers say.
+import {atLeast, type ServerBinary} from '../lab/binaries.js'
 import {isWhole, scenario} from './scenario.js'
 import {doctor, fix, gone, planned, endedWell} from './steps.js'
 
@@ -33,9 +34,13 @@ scenario(
   },
 )
 
+/** From 0.8 on a leader removes dead servers by itself within seconds, as long as it is left to. */
+const leavesTheDead = ({kind, version}: ServerBinary): Readonly<Record<string, unknown>> =>
+  kind === 'consul' && atLeast(version, '0.8.0') ? {autopilot: {cleanup_dead_servers: false}} : {}
+
 scenario(
   '5 voters, 192.168.1.14 dead, a leader: the dead one is removed online and nothing is stopped',
-  {servers: 5, manager: 'supervisor'},
+  {servers: 5, manager: 'supervisor', configFor: leavesTheDead},
   async scene => {
     const {t, lab, operator} = scene
     await lab.kill(4)

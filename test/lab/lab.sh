@@ -163,13 +163,16 @@ cmd_claim() {
 }
 owner_of() { if [ -e /proc/$1/stat ]; then echo "$1 $(sed 's/.*) //' /proc/$1/stat | cut -d' ' -f20)"; else echo gone; fi; }
 
-# partition N A B: no frame passes between two addresses; heal N undoes all.
+# partition N A B...: no frame passes between A and any B, from one instant on; heal N undoes all.
 cmd_partition() {
-  local ns="nsenter --net=/run/netns/ql$1-ops" chain
-  $ns nft list table bridge lab >/dev/null 2>&1 || $ns nft 'table bridge lab { chain forward { type filter hook forward priority 0; }; chain input { type filter hook input priority 0; }; chain output { type filter hook output priority 0; }; }' || die nft
+  local ns="nsenter --net=/run/netns/ql$1-ops" chain b rules='add table bridge lab'
   for chain in forward input output; do
-    $ns nft "add rule bridge lab $chain ip saddr $2 ip daddr $3 drop; add rule bridge lab $chain ip saddr $3 ip daddr $2 drop" || die nft
+    rules="$rules; add chain bridge lab $chain { type filter hook $chain priority 0; }"
+    for b in "${@:3}"; do
+      rules="$rules; add rule bridge lab $chain ip saddr $2 ip daddr $b drop; add rule bridge lab $chain ip saddr $b ip daddr $2 drop"
+    done
   done
+  $ns nft "$rules" || die nft
 }
 cmd_heal() { nsenter --net=/run/netns/ql$1-ops nft delete table bridge lab 2>/dev/null; return 0; }
 

@@ -47,7 +47,7 @@ labTest('a partition cuts servers off from each other until it is healed', async
   t.teardown(async () => lab.down())
   const leader = await lab.leader()
   const others = lab.numbers.filter(i => i !== leader)
-  for (const i of others) await lab.partition(leader, i)
+  await lab.partition(leader, ...others)
   const next = await lab.leader(others)
   t.not(next, leader)
   await lab.heal()

@@ -214,9 +214,10 @@ export class Lab {
     await labScript('down', this.id)
   }
 
-  /** Lets no packet pass between two servers, or between the operator ('ops') and a server. */
-  async partition(a: number | 'ops', b: number): Promise<void> {
-    await labScript('partition', this.id, a === 'ops' ? '192.168.1.1' : this.address(a), this.address(b))
+  /** Lets no packet pass between a server, or the operator ('ops'), and others, from one instant on. */
+  async partition(a: number | 'ops', ...others: readonly number[]): Promise<void> {
+    const from = a === 'ops' ? '192.168.1.1' : this.address(a)
+    await labScript('partition', this.id, from, ...others.map(b => this.address(b)))
   }
 
   /** Takes every partition back. */
@@ -348,7 +349,7 @@ export class Lab {
       ].join('\n'),
     )
     const net = `--net=/run/netns/ql${this.id}-${String(i)}`
-    const curl = ['curl', '-s', '-Z', '--parallel-max', '20', '-K', '-']
+    const curl = ['curl', '-s', '-Z', '--parallel-immediate', '--parallel-max', '20', '-K', '-']
     const {stdout} = await execa('nsenter', [net, '--', ...curl], {
       input: lines.join('\nnext\n'),
       reject: false,

@@ -1,3 +1,4 @@
+import {dialectFor} from '../codec/peers-dialect.js'
 import type {Configuration, Server} from '../model/configuration.js'
 import {voters} from '../model/configuration.js'
 import type {DiskState} from '../model/disk-state.js'
@@ -197,7 +198,7 @@ function candidateOf(
     reached: server.reached.kind === 'read',
     runs: facts.running === 'unknown' ? undefined : facts.running === 'yes',
     legacy: facts.legacy,
-    id: ownId(facts, own, addressIds && byId === undefined ? peer : undefined),
+    id: ownId(fleet, facts, own, addressIds && byId === undefined ? peer : undefined),
     peer,
     replaced:
       stated === undefined &&
@@ -218,12 +219,18 @@ function candidateOf(
 
 /** Up to Raft protocol 2 the id is the address; otherwise it is the node-id, and unknown when that was not read. */
 function ownId(
+  fleet: FleetObservation,
   facts: ServerFacts,
   own: ServerAddress | undefined,
   byAddress: Server | undefined,
 ): ServerId | undefined {
   if (facts.legacy) return own === undefined ? byAddress?.id : serverId(own)
   if (byAddress !== undefined) return byAddress.id
+  // A server that left stands in no peer set that would show what kind of ids its cluster has.
+  const config = valueOf(facts.server.config)
+  const version = valueOf(facts.server.version)
+  const dialect = dialectFor({product: fleet.product, version, raftProtocol: config?.raftProtocol})
+  if (dialect === 'list' && own !== undefined) return serverId(own)
   return facts.nodeId === undefined ? undefined : serverId(facts.nodeId)
 }
 

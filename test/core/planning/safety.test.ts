@@ -517,6 +517,32 @@ t.test('from 0.7 on the last leaver leads and the others join it, without a reco
   t.same(got.after.servers.length, 3)
 })
 
+t.test(
+  'before Raft protocol 3 the last leaver takes the others in by address, whatever their node-id',
+  async t => {
+    const sets: readonly (readonly [number, number, ReturnType<typeof oldPeerSet>])[] = [
+      [1, 1, oldPeerSet(abc)],
+      [60, 2, oldPeerSet(['b', 'c'])],
+      [70, 2, oldPeerSet(['c'])],
+    ]
+    const left = (host: string, upTo: number, count: number) =>
+      ready(stoppedConsul, host, {
+        version: '0.7.5',
+        facts: {
+          store: storeOf({
+            end: end(upTo, 2),
+            configurations: sets.slice(0, count),
+            terms: [end(50, 1), end(upTo, 2)],
+          }),
+          serfSnapshot: {members: [], left: true, clock: 9},
+        },
+      })
+    const got = planned(plan([left('a', 60, 2), left('b', 70, 3), left('c', 72, 3)]))
+    t.equal(got.method, 'start')
+    t.same(got.after.servers.map(server => String(server.id)).sort(), abc.map(addressOf))
+  },
+)
+
 t.test('new addresses: same ids, every server written, a lower consent', async t => {
   const [a, b, c] = survivors(abc, abc)
   if (a === undefined || b === undefined || c === undefined) return
