@@ -1,6 +1,7 @@
 import {existsSync} from 'node:fs'
 import {mkdir} from 'node:fs/promises'
-import {join} from 'node:path'
+import {dirname, join} from 'node:path'
+import {syncDirectory} from '../../adapters/durable-file.js'
 import type {LogEntry, SnapshotMeta} from '../../core/raft/messages.js'
 import type {ConfigurationAt, Restored} from '../../core/raft/types.js'
 import {ENTRY_TYPES, entryConfiguration} from '../../core/store/log-entry.js'
@@ -37,7 +38,11 @@ export async function openRaftStore(
   listener: StoreListener,
   options: StoreOptions = {},
 ): Promise<RaftStore> {
-  await mkdir(directory, {recursive: true, mode: 0o755})
+  const made = await mkdir(join(directory, 'wal'), {recursive: true, mode: 0o755})
+  if (made !== undefined) {
+    await syncDirectory(directory)
+    await syncDirectory(dirname(directory))
+  }
   if (existsSync(join(directory, 'raft.db')))
     throw damaged(
       directory,

@@ -1,7 +1,7 @@
 import {existsSync} from 'node:fs'
 import {mkdir, open, readdir, rename, rm} from 'node:fs/promises'
 import type {FileHandle} from 'node:fs/promises'
-import {join} from 'node:path'
+import {dirname, join} from 'node:path'
 import {syncDirectory} from '../../adapters/durable-file.js'
 import {crc64} from '../../core/codec/checksums.js'
 import type {Halves} from '../../core/codec/checksums.js'
@@ -113,7 +113,8 @@ export class FileSnapshots implements SnapshotStore {
   }
 
   private async begin(head: SnapshotHead): Promise<SnapshotFileWriter> {
-    await mkdir(this.directory, {recursive: true, mode: 0o755})
+    const made = await mkdir(this.directory, {recursive: true, mode: 0o755})
+    if (made !== undefined) await syncDirectory(dirname(this.directory))
     this.lastMs = Math.max(this.lastMs + 1, Math.floor(this.nowMs()))
     const id = `${head.term}-${head.index}-${this.lastMs}`
     const path = this.path(id) + TEMPORARY
