@@ -1,6 +1,6 @@
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs'
+import {appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
-import {join} from 'node:path'
+import {dirname, join} from 'node:path'
 import {QuorateError} from '../errors.js'
 import {AgentError} from './agent-error.js'
 import {keepHeapTight} from './heap.js'
@@ -58,13 +58,14 @@ async function runWith(
   }
   const logger = new AgentLogger({level, json, file, nowMs, out: write})
   for (const warning of warnings) logger.log('warn', 'agent', warning)
+  const removePidFile = preparePaths(options)
   const agent = await start(options, logger, reread).catch((error: unknown) => {
     release()
+    removePidFile()
     throw cannotStart(error)
   })
   out(banner(options, agent.nodeId))
   release()
-  const removePidFile = writePidFile(options.pidFile)
   const signals = new SignalDelivery(agent, options, {
     log: logger.log,
     reread,
@@ -83,15 +84,35 @@ async function runWith(
   }
 }
 
+/** What the system refuses, and what the agent refuses by itself, is the operator's to mend; the rest is a bug. */
 function cannotStart(error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException).code
-  const known =
-    error instanceof AgentError || ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'EPERM'].includes(code ?? '')
-  if (!known) return error
+  const refused = error instanceof AgentError || typeof (error as NodeJS.ErrnoException).syscall === 'string'
+  if (!refused) return error
   const {message} = error as Error
   return new QuorateError('AGENT_NOT_STARTED', `The agent cannot start: ${message.replace(/\.$/, '')}.`, {
     cause: error,
   })
+}
+
+/** Makes sure of the data directory, the log file and the pid file; returns what removes the latter. */
+function preparePaths({dataDir, logFile, pidFile}: AgentOptions): () => void {
+  try {
+    makeDirectory(dataDir)
+    if (logFile !== undefined) appendFileSync(logFile, '', {mode: 0o600})
+    if (pidFile !== undefined) writeFileSync(pidFile, `${process.pid}\n`)
+  } catch (error) {
+    throw cannotStart(error)
+  }
+  return () => {
+    if (pidFile !== undefined) rmSync(pidFile, {force: true})
+  }
+}
+
+/** One directory after the other: Node's own recursion never ends where a file system says ENOENT, as /proc does. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return
+  makeDirectory(dirname(path))
+  mkdirSync(path, {mode: 0o755})
 }
 
 /** A directory that is made when first asked for and removed with all that is in it. */
@@ -103,17 +124,4 @@ function freshDirectory(): {readonly path: () => string; readonly remove: () => 
       if (made !== undefined) rmSync(made, {recursive: true, force: true})
     },
   }
-}
-
-function writePidFile(path: string | undefined): () => void {
-  if (path === undefined) return () => undefined
-  try {
-    writeFileSync(path, `${process.pid}\n`)
-  } catch (error) {
-    throw new QuorateError(
-      'AGENT_NOT_STARTED',
-      `The agent cannot write its pid file: ${(error as Error).message}.`,
-    )
-  }
-  return () => rmSync(path, {force: true})
 }

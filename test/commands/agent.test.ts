@@ -212,6 +212,18 @@ t.test('what keeps an agent from starting is one sentence with its exit status',
   const taken = runBuilt(['agent', '-data-dir', join(dir, 'y'), '-bind=127.0.62.41', '-client=127.0.62.41'])
   t.equal(taken.exit, EXIT.refused)
   t.match(taken.stderr, /^Error: The agent cannot start: [^]*8500[^]*\nCode: AGENT_NOT_STARTED, exit 3/)
+  const paths: readonly [readonly string[], RegExp][] = [
+    [['-data-dir=/proc/quorate'], /\/proc\/quorate/],
+    [[`-data-dir=${config}`], /ENOTDIR/],
+    [['-data-dir', join(dir, 'z'), `-log-file=${dir}/none/log`], /none\/log/],
+    [['-data-dir', join(dir, 'z'), `-pid-file=${dir}/none/pid`], /none\/pid/],
+  ]
+  for (const [argv, says] of paths) {
+    const ended = runBuilt(['agent', '-bind=127.0.62.42', '-client=127.0.62.42', ...argv])
+    t.equal(ended.exit, EXIT.refused, argv.join(' '))
+    t.match(ended.stderr.replaceAll('\n', ''), says)
+    t.match(ended.stderr, /^Error: The agent cannot start: [^]*\nCode: AGENT_NOT_STARTED, exit 3/)
+  }
   t.match(runBuilt(['agent', '-help']).stdout, /^Run an agent/)
 })
 
