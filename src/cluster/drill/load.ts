@@ -10,6 +10,7 @@ export interface Acknowledged {
 
 const PAUSE_MS = 100
 const WRITE_MS = 1000
+const READ_MS = 4000
 const AT_ONCE = 8
 
 /**
@@ -114,7 +115,7 @@ export async function readKeys(
   for (const address of addresses) {
     try {
       const {status, text} = await askApi(address, `/v1/kv/${prefix}/?recurse&${mode}`, {
-        timeoutMs: 10_000,
+        timeoutMs: READ_MS,
       })
       if (status === 404) return new Map()
       if (status !== 200) continue

@@ -59,6 +59,7 @@ export async function strayServers(
   const end = Date.now() + CATCH_UP_MS
   for (;;) {
     const truth = await readKeys(addresses, prefix)
+    if (truth === undefined) return [] // without a leader nobody can say who is astray
     const strays = await Promise.all(
       running.map(async member => {
         const own = await readKeys([member.address], prefix, 'stale')
