@@ -6,6 +6,8 @@ import {LocalBackend} from './agent-backend.js'
 import {AgentError} from './agent-error.js'
 import type {AgentIdentity, HttpAnswer, HttpRequest, Problem} from './backend.js'
 import {serveCliPort} from './cli-port.js'
+import {lockDataDir} from './data-dir-lock.js'
+import type {DataDirLock} from './data-dir-lock.js'
 import type {Gossip, GossipNotice} from './gossip/gossip.js'
 import {HttpApi} from './http/api.js'
 import {serveHttp} from './http/server.js'
@@ -48,6 +50,7 @@ class Agent implements RunningAgent {
   private readonly filter: PeerFilter
   private readonly pool: CallPool
   private readonly userEvents = new UserEventLog()
+  private lock: DataDirLock | undefined
   private role: ServerRole | undefined
   private lan: Gossip | undefined
   private wan: Gossip | undefined
@@ -75,6 +78,7 @@ class Agent implements RunningAgent {
   async start(): Promise<void> {
     const {options, logger, filter, pool} = this
     await mkdir(join(options.dataDir, 'serf'), {recursive: true, mode: 0o755})
+    this.lock = await lockDataDir(options.dataDir)
     this.nodeId = await loadNodeId(options.dataDir, options.nodeId, randomUUID)
     if (options.server)
       this.role = await ServerRole.open({
@@ -125,6 +129,7 @@ class Agent implements RunningAgent {
     await this.role?.stop()
     this.pool.close()
     this.filter.close()
+    await this.lock?.release()
   }
 
   private ports(): {readonly server: number; readonly serfWan: number} {
@@ -133,7 +138,9 @@ class Agent implements RunningAgent {
   }
 
   private end(code: number): Promise<void> {
-    return (this.ending ??= this.letGo().then(() => this.tellStopped(code)))
+    return (this.ending ??= this.letGo()
+      .catch((error: unknown) => this.logger.log('error', 'agent', `error on the way out: ${String(error)}`))
+      .then(() => this.tellStopped(code)))
   }
 
   private giveUp(why: string): void {

@@ -82,3 +82,12 @@ void t.test(
     for (let i = 0; i < 20; i++) t.match(await call(alone.url, `/v1/kv/k${i}?raw`), {text: `v${i}`})
   },
 )
+
+void t.test('a second agent on the same data directory is refused, whatever address it has', async t => {
+  const agents = new Agents(t.testdir(), '71.24')
+  t.teardown(() => agents.stopAll())
+  const {dataDir} = await agents.start('s1', '-server', '-bootstrap')
+  await t.rejects(agents.start('s2', '-server', `-data-dir=${dataDir}`), /is in use by another agent/)
+  await agents.stop('s1')
+  await agents.start('s2', '-server', `-data-dir=${dataDir}`)
+})
