@@ -110,6 +110,8 @@ function entriesFor(raft: RaftState, peer: Progress): readonly LogEntry[] | unde
   const {fetched} = peer
   peer.fetched = []
   if (fetched[0]?.index === peer.next && log.holds(fetched)) return fetched
+  // What is about to be dropped is not read: one slow peer after another would keep it for ever
+  if (peer.next <= raft.compactDue) return undefined
   const to = Math.min(log.persistedIndex, peer.next + appendEntriesMax - 1)
   peer.readId = raft.readLog(peer.next, to, appendBytesMax)
   return undefined

@@ -115,6 +115,27 @@ t.test('entries that are being read are not dropped before the read is done', as
   t.same(only(single.read(), 'compact-log'), [{do: 'compact-log', upTo: 5}])
 })
 
+t.test('a slow peer that reads on and on does not keep entries from being dropped', async t => {
+  const options = {trailingEntries: 0, limits: {appendEntriesMax: 1}}
+  const single = new Single(diskWith(NAMES, [1, 1, 1, 1]), options)
+  const won = single.win('b')
+  single.write()
+  for (const one of sends(won, 'append')) if (one.to.id === 'b') single.answer(one.requestId, accept(2))
+  single.apply()
+  t.equal(single.status.appliedIndex, 5)
+  const [first] = sends(won, 'append', 'replicate').filter(one => one.to.id === 'c')
+  single.answer(first?.requestId ?? 0, reject(2, 1))
+  const [second] = sends(single.read(), 'append', 'replicate').filter(one => one.to.id === 'c')
+  const [next] = only(single.answer(second?.requestId ?? 0, accept(2)), 'read-log')
+  t.equal(next?.from, 3, 'c reads on')
+  single.step({on: 'take-snapshot', token: 1})
+  single.step({on: 'snapshot-taken', meta: metaAt(5, 2)})
+  const effects = single.read()
+  t.same(only(effects, 'read-log'), [])
+  t.same(only(effects, 'compact-log'), [{do: 'compact-log', upTo: 5}])
+  t.equal(only(single.tick(200), 'send-snapshot')[0]?.to.id, 'c')
+})
+
 t.test('a follower whose entries are gone from the log gets the snapshot, then the rest', async t => {
   const cluster = Cluster.of(NAMES, small)
   const leads = cluster.elect()
