@@ -6,6 +6,7 @@ export interface Fields {
   value(name: string): unknown
   /** Empty when absent or no text. */
   text(name: string): string
+  /** A whole number; 0 when absent or none. */
   number(name: string): number
   boolean(name: string): boolean
   list(name: string): readonly unknown[] | undefined
@@ -34,7 +35,10 @@ export function readFields(json: unknown): Fields {
     has: name => own.has(plain(name)),
     value,
     text,
-    number: name => Number(value(name) ?? 0) || 0,
+    number: name => {
+      const found = value(name)
+      return typeof found === 'number' && Number.isSafeInteger(found) ? found : 0
+    },
     boolean: name => value(name) === true,
     list,
     texts: name => list(name)?.filter(item => typeof item === 'string'),

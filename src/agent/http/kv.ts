@@ -113,7 +113,7 @@ async function put(context: Context, parsed: ParsedRequest, key: string): Promis
     value: request.body.length === 0 ? null : latin1(request.body),
     flags,
     createIndex: 0,
-    modifyIndex: Number(cas),
+    modifyIndex: asIndex(cas),
     lockIndex: 0,
     session,
   }
@@ -131,7 +131,7 @@ async function remove(context: Context, parsed: ParsedRequest, key: string): Pro
   const elsewhere = await context.consistency.write(request)
   if (elsewhere !== undefined) return elsewhere
   const op = query.has('recurse') ? 'delete-tree' : query.has('cas') ? 'delete-cas' : 'delete'
-  const entry = {...bareEntry(key), modifyIndex: Number(cas)}
+  const entry = {...bareEntry(key), modifyIndex: asIndex(cas)}
   const result = await applied(context, encodeKv(context.backend.identity.datacenter, op, entry))
   return truthAnswer(op !== 'delete-cas' || result === true, query)
 }
@@ -160,6 +160,10 @@ function wholeNumber(text: string): number | bigint {
     throw new Failure(500, `strconv.ParseUint: parsing ${goText(text)}: value out of range`)
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value
 }
+
+/** An index that no entry has stands for all that are too large to be one. */
+const asIndex = (value: number | bigint): number =>
+  typeof value === 'number' ? value : Number.MAX_SAFE_INTEGER
 
 const latin1 = (body: Uint8Array): string =>
   Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1')

@@ -119,7 +119,7 @@ function readAutopilot(body: Uint8Array): AutopilotConfig {
     const ms = typeof value === 'number' ? value / 1e6 : parseGoDuration(String(value))
     if (ms === undefined)
       throw new Failure(400, `Error parsing autopilot config: time: invalid duration "${String(value)}"`)
-    return Math.round(ms * 1e6)
+    return Math.max(0, Math.min(Math.round(ms * 1e6), Number.MAX_SAFE_INTEGER))
   }
   const defaults = AUTOPILOT_DEFAULTS
   const whole = (name: string, otherwise: number) => (fields.has(name) ? fields.number(name) : otherwise)

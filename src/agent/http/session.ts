@@ -63,13 +63,16 @@ function readSession(body: Uint8Array, node: string): Session {
 }
 
 function lockDelay(value: unknown): number {
-  if (typeof value === 'number') return value < SECONDS_BELOW ? value * 1e9 : value
+  if (typeof value === 'number') return nanoseconds(value < SECONDS_BELOW ? value * 1e9 : value)
   const text = String(value)
   const ms = parseGoDuration(text)
   if (ms === undefined)
     throw new Failure(400, `Request decode failed: time: invalid duration ${goText(text)}`)
-  return ms * 1e6
+  return nanoseconds(ms * 1e6)
 }
+
+const nanoseconds = (value: number): number =>
+  Math.max(0, Math.min(Math.round(value), Number.MAX_SAFE_INTEGER))
 
 /** The body that makes another agent read the same session. */
 const sessionBody = (session: Session) => ({

@@ -157,10 +157,21 @@ function readEntry(fields: Fields): KvEntry {
   return {
     ...bareEntry(byteStringOfText(fields.text('Key'))),
     value: value === undefined || value === '' ? null : decoded(String(value)),
-    flags: fields.number('Flags'),
-    modifyIndex: fields.number('Index'),
+    flags: unsigned(fields, 'Flags'),
+    modifyIndex: unsigned(fields, 'Index'),
     session: fields.text('Session'),
   }
+}
+
+/** A number that must be whole: what is none, or would lose digits here, is refused and not made another. */
+function unsigned(fields: Fields, name: string): number {
+  const value = fields.value(name) ?? 0
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
+  const kind = typeof value === 'number' ? `number ${value}` : typeof value
+  throw new Failure(
+    400,
+    `Failed to parse body: json: cannot unmarshal ${kind} into Go struct field KVTxnOp.${name} of type uint64`,
+  )
 }
 
 function decoded(text: string): string {

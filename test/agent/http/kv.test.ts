@@ -49,9 +49,11 @@ t.test('conditional writes are done or not done, never half', async t => {
   const {ask} = await served(t)
   t.equal((await ask('PUT', '/v1/kv/k?cas=0', 'a')).text, 'true')
   t.equal((await ask('PUT', '/v1/kv/k?cas=0', 'b')).text, 'false')
+  for (const much of ['9007199254740993', '18446744073709551615'])
+    t.equal((await ask('PUT', `/v1/kv/new?cas=${much}`, 'b')).text, 'false', 'no index is that large')
   t.equal((await ask('PUT', '/v1/kv/k?cas=3', 'b')).text, 'true')
   t.equal((await ask('DELETE', '/v1/kv/k?cas=3')).text, 'false')
-  t.equal((await ask('DELETE', '/v1/kv/k?cas=5')).text, 'true')
+  t.equal((await ask('DELETE', '/v1/kv/k?cas=7')).text, 'true')
 })
 
 t.test('what is wrong with a request is told in Consul’s words', async t => {
