@@ -175,6 +175,7 @@ export const rollingRestart: Scenario = {
       },
     },
     {run: ['cluster', 'start', 'server1', 'server2', 'server3', '--name', cluster.name]},
+    {by: 'give them some seconds to elect a leader', act: async world => world.sleep(5000)},
     doctorWords(cluster),
   ],
 }
@@ -283,6 +284,7 @@ export const diskFull: Scenario = {
       },
     },
     {run: ['cluster', 'start', '--all', '--name', cluster.name]},
+    {by: 'give them some seconds to elect a leader', act: async world => world.sleep(5000)},
     doctorWords(cluster),
   ],
 }
