@@ -226,7 +226,7 @@ t.test('whatever answers there, the end is one sentence and the documented exit 
   })
   const rude = await answering(request => request.socket.destroy())
   for (const [command, ...argv] of commands) {
-    const name = command.summary
+    const name = command.summary ?? ''
     const ask = async (address: readonly string[]): Promise<Ended> => {
       const text = await runCommand(command, [...address, ...argv])
       t.notMatch(text.stderr + text.stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]|\n {4}at /, name)
