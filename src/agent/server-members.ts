@@ -35,7 +35,8 @@ export const VERSIONS: Readonly<Record<0 | 1 | 2 | 3, string>> = {
   2: '0.9.4',
   3: '1.8.19',
 }
-const REVISION = 'quorate'
+/** What stands for the revision in our build tag. */
+export const REVISION = 'quorate'
 
 const decimal = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined

@@ -13,7 +13,7 @@ import {Leadership} from './leadership.js'
 import type {AgentLog} from './logger.js'
 import type {AgentOptions} from './options.js'
 import type {PeerFilter} from './peer-filter.js'
-import type {RaftDriver} from './raft-driver.js'
+import type {RaftCarrier, RaftDriver} from './raft-driver.js'
 import {logRaftNews} from './raft-log-lines.js'
 import {RaftTransport} from './raft-transport.js'
 import type {CallPool} from './rpc/call-pool.js'
@@ -23,6 +23,7 @@ import {openServerPort} from './rpc/server-port.js'
 import type {ServerPort} from './rpc/server-port.js'
 import {serverAddress} from '../core/model/ids.js'
 import {formatHostPort} from '../core/codec/address.js'
+import {REVISION, serversOf} from './server-members.js'
 import type {ServerMember} from './server-members.js'
 import {openServerRaft} from './server-raft.js'
 import type {ServerRaft} from './server-raft.js'
@@ -116,7 +117,7 @@ export class ServerRole {
         options,
         nodeId: deps.nodeId,
         address,
-        carrier: transport,
+        carrier: sparingQuestions(transport, deps),
         log,
         onNews: news => late.role?.take(news),
         onFatal: deps.onFatal,
@@ -306,6 +307,28 @@ const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(r
 async function until(condition: () => boolean, timeoutMs: number): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs
   while (!condition() && performance.now() < deadlineMs) await sleep(POLL_MS)
+}
+
+/**
+ * A transport that does not ask real Consul for pre-votes: before hashicorp/raft 1.7 it hangs up on the question, and a
+ * server of ours that alone holds the last entries would never stand for election. A living one counts as willing,
+ * which is safe, because its vote is asked for all the same.
+ */
+function sparingQuestions(transport: RaftTransport, {members, options}: ServerRoleDeps): RaftCarrier {
+  const isStranger = (address: string): boolean =>
+    serversOf(members(), options.datacenter).some(
+      ({address: other, member}) =>
+        other === address &&
+        member.status === 'alive' &&
+        !(member.tags['build'] ?? '').endsWith(`:${REVISION}`),
+    )
+  return {
+    send: (to, channel, request, done) => {
+      if (request.rpc !== 'pre-vote' || !isStranger(to.address)) transport.send(to, channel, request, done)
+      else setImmediate(done, {rpc: 'pre-vote', term: request.term - 1, granted: true})
+    },
+    sendSnapshot: (to, request, state, done) => transport.sendSnapshot(to, request, state, done),
+  }
 }
 
 /** What Consul's servers ask of one another (consul agent/consul/status_endpoint.go). */
