@@ -21,7 +21,12 @@ scenario(
       for (const i of lab.numbers)
         t.equal(readFileSync(lab.data(i, 'raft', 'peers.json'), 'utf8').trim(), 'null')
     const before = await doctor(operator)
-    t.ok(before.codes.has('LAST_LEAVER_ALONE') || before.codes.has('PEER_SET_EMPTY'), before.text)
+    // From 0.7 on the last two may both leave before the removal of the one is committed by the other.
+    const signs = ['LAST_LEAVER_ALONE', 'PEER_SET_EMPTY', 'TRANSIENT_LOSS']
+    t.ok(
+      signs.some(code => before.codes.has(code)),
+      before.text,
+    )
     const {plan, text} = await planned(operator)
     if (plan === undefined) throw new Error(text)
     t.same(

@@ -80,8 +80,10 @@ export function planStart(
   const removals = removalsAfterStart(situation, before, serving, intent)
   if (isRefusal(removals)) return removals
   const gone = new Set(removals.map(one => String(one.peer.id)))
-  const after: Configuration = {servers: before.servers.filter(server => !gone.has(String(server.id)))}
-  const hosts = serving.map(one => planHost(situation, one, 'witness'))
+  const staying: Configuration = {servers: before.servers.filter(server => !gone.has(String(server.id)))}
+  const left = found.up.length > 0 ? [] : leftBefore(situation, before, found.startable, intent)
+  const after: Configuration = {servers: [...staying.servers, ...setOf(left).servers]}
+  const hosts = [...serving, ...left].map(one => planHost(situation, one, 'witness'))
   const names = found.startable.map(one => one.host).join(', ')
   const all = voters(before).length
   const via = serving[0]
@@ -93,11 +95,13 @@ export function planStart(
       found.startable.map(one => startStep(one)),
     )
     list.add('join', joinAll(situation, serving, found.startable.filter(needsJoin)))
-    const everyone = hosts.map(one => one.host)
+    const everyone = serving.map(one => one.host)
     list.add('verify', [awaitStep('', {is: 'leader', hosts: everyone}, LEADER_WITHIN_MS)])
     if (serving.length > 1 && serving.some(one => one.legacy)) settlePhase(list, everyone)
     if (via !== undefined)
       removalPhases(list, {id, removals, before, witnesses: serving, via, situation}, [], context)
+    if (via !== undefined)
+      takeIn(list, situation, {via, joined: serving, rest: left, servers: staying.servers})
     list.add('verify', [awaitStep('', {is: 'verified'}, VERIFIED_WITHIN_MS)])
     releasePhase(list, hosts)
     return list.phases
@@ -106,7 +110,7 @@ export function planStart(
     situation,
     {
       method: 'start',
-      because: `${found.up.length} of ${all} voters are up and ${quorumSize(all)} are a quorum; ${names} only ${found.startable.length === 1 ? 'needs' : 'need'} to be started`,
+      because: `${found.up.length} of ${all} voters are up and ${quorumSize(all)} are a quorum; ${names} only ${found.startable.length === 1 ? 'needs' : 'need'} to be started${leftWords(left)}`,
       intent,
       before,
       after,
@@ -118,12 +122,51 @@ export function planStart(
         `${names}: stopped, with data, and a peer set that fits`,
         ...leftForLater(situation, removals, intent),
       ],
-      upAfter: serving.filter(one => !gone.has(String(one.peer?.id))).length,
+      upAfter: serving.filter(one => !gone.has(String(one.peer?.id))).length + left.length,
       phases,
     },
     context,
   )
   return {kind: 'plan', plan, milder: []}
+}
+
+const leftWords = (left: readonly Candidate[]): string =>
+  left.length === 0
+    ? ''
+    : `; ${left.map(one => one.host).join(', ')} left before them and ${left.length === 1 ? 'joins' : 'join'} them again`
+
+/**
+ * Where every server left gracefully, those who left first are in no peer set of the last ones any more, and yet
+ * belong to them. A server that is stopped beside others which never left may have been taken out for good.
+ */
+function leftBefore(
+  situation: Situation,
+  before: Configuration,
+  startable: readonly Candidate[],
+  intent: PeersFixIntent,
+): readonly Candidate[] {
+  const gracefully = (one: Candidate): boolean => valueOf(one.seen.serfSnapshot)?.left === true
+  if (!startable.every(gracefully)) return []
+  const targets = removalTargets(situation, intent)
+  const out = isRefusal(targets) ? [] : targets.map(target => target.candidate?.host)
+  const named = (set: Configuration, one: Candidate): boolean =>
+    set.servers.some(server => server.id === one.id || server.address === one.address)
+  return situation.candidates.filter(
+    one =>
+      one.reached &&
+      one.runs === false &&
+      !one.blank &&
+      !one.legacy &&
+      !one.replaced &&
+      gracefully(one) &&
+      one.id !== undefined &&
+      one.address !== undefined &&
+      !out.includes(one.host) &&
+      !named(before, one) &&
+      loggedSets(one).some(set => named(set, one)) &&
+      checkActable(one) === undefined &&
+      historiesOf([...startable, one]).length === 1,
+  )
 }
 
 function removalsAfterStart(
@@ -255,6 +298,30 @@ const setOf = (all: readonly Candidate[]): Configuration => ({
   ),
 })
 
+/** Starts servers that left and joins them to those that lead, one after another, until the peer set has each. */
+function takeIn(
+  list: PhaseList,
+  situation: Situation,
+  who: {
+    readonly via: Candidate
+    readonly joined: readonly Candidate[]
+    readonly rest: readonly Candidate[]
+    readonly servers: Configuration['servers']
+  },
+): void {
+  const joined = [...who.joined]
+  let {servers} = who
+  for (const one of who.rest) {
+    if (one.runs === false) list.add('start', [startStep(one)])
+    joined.push(one)
+    servers = [...servers, ...setOf([one]).servers]
+    list.add('join', [
+      ...joinAll(situation, joined, [one]),
+      awaitStep(one.host, {is: 'configuration', host: who.via.host, servers}, CONFIGURED_WITHIN_MS),
+    ])
+  }
+}
+
 function lastLeaverPhases(
   situation: Situation,
   last: Candidate,
@@ -265,19 +332,7 @@ function lastLeaverPhases(
   lockPhase(list, hosts)
   if (last.runs === false) list.add('start', [startStep(last)])
   list.add('verify', [awaitStep('', {is: 'leader', hosts: [last.host]}, LEADER_WITHIN_MS)])
-  const joined = [last]
-  for (const one of rest) {
-    if (one.runs === false) list.add('start', [startStep(one)])
-    joined.push(one)
-    list.add('join', [
-      ...joinAll(situation, joined, [one]),
-      awaitStep(
-        one.host,
-        {is: 'configuration', host: last.host, servers: setOf(joined).servers},
-        CONFIGURED_WITHIN_MS,
-      ),
-    ])
-  }
+  takeIn(list, situation, {via: last, joined: [last], rest, servers: setOf([last]).servers})
   list.add('verify', [awaitStep('', {is: 'verified'}, VERIFIED_WITHIN_MS)])
   releasePhase(list, hosts)
   return list.phases

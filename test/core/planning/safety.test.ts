@@ -543,6 +543,38 @@ t.test(
   },
 )
 
+t.test(
+  'where the last two left at one time they are started, and the first to leave joins them again',
+  async t => {
+    const sets: readonly (readonly [number, number, ReturnType<typeof oldPeerSet>])[] = [
+      [1, 1, oldPeerSet(abc)],
+      [60, 2, oldPeerSet(['b', 'c'])],
+    ]
+    const stopped = (host: string, left = true) =>
+      ready(stoppedConsul, host, {
+        version: '0.7.5',
+        configuration: oldPeerSet(['b', 'c']),
+        facts: {
+          store: storeOf({end: end(62, 2), configurations: sets, terms: [end(50, 1), end(62, 2)]}),
+          serfSnapshot: {members: [], left, clock: 9},
+        },
+      })
+    const got = planned(plan([stopped('a'), stopped('b'), stopped('c')]))
+    t.equal(got.method, 'start')
+    t.same(got.after.servers.map(server => String(server.address)).sort(), abc.map(addressOf))
+    t.match(got.because, /a left before them and joins them again/)
+    t.ok(
+      outline(got).findIndex(line => line === 'start a:start-service') >
+        outline(got).findIndex(line => /^verify/.test(line)),
+      'it starts after the others lead',
+    )
+    const crashed = planned(plan([stopped('a'), stopped('b', false), stopped('c', false)]))
+    t.same(crashed.after.servers.length, 2, 'beside servers that never left it may be out for good')
+    const removed = planned(plan([stopped('a'), stopped('b'), stopped('c')], {remove: ['a']}))
+    t.same(removed.after.servers.length, 2)
+  },
+)
+
 t.test('new addresses: same ids, every server written, a lower consent', async t => {
   const [a, b, c] = survivors(abc, abc)
   if (a === undefined || b === undefined || c === undefined) return
