@@ -36,7 +36,7 @@ export default class ClusterPartition extends MembersCommand {
       throw new QuorateError('USAGE', 'A partition has two parts at least, each with members.', {
         hints: ['quorate cluster partition server1,server2'],
       })
-    await cluster.partition(parts, flags['one-way'])
+    await cluster.partition(parts, Boolean(flags['one-way']))
     return this.showCluster(cluster, '', this.terminal(flags))
   }
 }

@@ -52,7 +52,7 @@ export default class ClusterUp extends BaseCommand<ClusterUpJson> {
       servers: args.servers,
       clients: flags.clients,
       raftProtocol: flags['raft-protocol'],
-      encrypt: flags.encrypt,
+      encrypt: Boolean(flags.encrypt),
       program: await ownAgent(),
       leaderWithinMs: flags.within * 1000,
     })
