@@ -1,4 +1,5 @@
 import {randomUUID} from 'node:crypto'
+import {availableParallelism} from 'node:os'
 import type {StateMachine} from '../core/fsm/state-machine.js'
 import type {Member} from '../core/gossip/member.js'
 import type {Configuration} from '../core/model/configuration.js'
@@ -279,9 +280,8 @@ export class LocalBackend implements AgentBackend {
       build: {prerelease: '', revision: identity.revision, version: identity.version},
       runtime: {
         arch: process.arch,
-        cpu_count: '',
-        goroutines: '',
-        max_procs: '',
+        cpu_count: String(availableParallelism()),
+        max_procs: String(availableParallelism()),
         os: process.platform,
         version: `node ${process.version}`,
       },
