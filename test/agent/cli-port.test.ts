@@ -1,10 +1,11 @@
 // Port 8400, asked as the command line of Consul up to 0.7 asks; with the real command lines where they are.
 import {execFile} from 'node:child_process'
-import {existsSync, readFileSync} from 'node:fs'
+import {readFileSync} from 'node:fs'
 import {connect} from 'node:net'
 import type {Socket} from 'node:net'
 import {join} from 'node:path'
 import t from 'tap'
+import {atLeast, realConsuls} from '../lab/binaries.js'
 import {startAgent} from '../../src/agent/agent.js'
 import {loadAgentOptions} from '../../src/agent/load-options.js'
 import {AgentLogger} from '../../src/agent/logger.js'
@@ -215,37 +216,27 @@ t.test('any bytes in any pieces give requests or a broken stream, never an excep
   t.ok(broken > 500, `${broken} of 3000 were broken`)
 })
 
-const consuls = process.env['QUORATE_CONSUL_BIN_DIR'] ?? ''
-for (const version of ['0.6.4', '0.7.5']) {
-  const consul = join(consuls, `consul-${version}`)
-  t.test(
-    `the command line of Consul ${version} works`,
-    {
-      skip:
-        (consuls === '' || !existsSync(consul)) && `needs QUORATE_CONSUL_BIN_DIR with a Consul ${version}`,
-    },
-    async t => {
-      const ask = (...argv: string[]): Promise<string> =>
-        new Promise((resolve, reject) =>
-          execFile(
-            consul,
-            [argv[0] ?? '', `-rpc-addr=${HOST}:8400`, ...argv.slice(1)],
-            (error, stdout, stderr) =>
-              error === null ? resolve(stdout) : reject(new Error(stdout + stderr)),
-          ),
-        )
-      t.match(await ask('members'), /\ns1 +127\.0\.63\.1:8301 +alive +server +0\.6\.4 +2 +dc1\n/)
-      t.match(await ask('info'), /\nraft:\n(\t.*\n)*\tstate = Leader\n/)
-      t.match(await ask('join', HOST), /Successfully joined cluster by contacting 1 nodes/)
-      t.match(
-        await ask('keyring', '-list'),
-        new RegExp(`dc1 \\(LAN\\):\n +${key.replace(/[+]/g, '\\+')} \\[1/1\\]`),
+// The command lines of old, where QUORATE_CONSUL_BIN_DIR names them
+for (const {version, path: consul} of realConsuls().filter(one => !atLeast(one.version, '0.8.0')))
+  t.test(`the command line of Consul ${version} works`, async t => {
+    const ask = (...argv: string[]): Promise<string> =>
+      new Promise((resolve, reject) =>
+        execFile(
+          consul,
+          [argv[0] ?? '', `-rpc-addr=${HOST}:8400`, ...argv.slice(1)],
+          (error, stdout, stderr) => (error === null ? resolve(stdout) : reject(new Error(stdout + stderr))),
+        ),
       )
-      await t.rejects(ask('force-leave', 'nobody'), /No node found with name 'nobody'/)
-      t.match(await ask('reload'), /Configuration reload triggered/)
-    },
-  )
-}
+    t.match(await ask('members'), /\ns1 +127\.0\.63\.1:8301 +alive +server +0\.6\.4 +2 +dc1\n/)
+    t.match(await ask('info'), /\nraft:\n(\t.*\n)*\tstate = Leader\n/)
+    t.match(await ask('join', HOST), /Successfully joined cluster by contacting 1 nodes/)
+    t.match(
+      await ask('keyring', '-list'),
+      new RegExp(`dc1 \\(LAN\\):\n +${key.replace(/[+]/g, '\\+')} \\[1/1\\]`),
+    )
+    await t.rejects(ask('force-leave', 'nobody'), /No node found with name 'nobody'/)
+    t.match(await ask('reload'), /Configuration reload triggered/)
+  })
 
 t.test('leave is answered, then the agent ends and its peers.json is empty', async t => {
   const client = await dial()

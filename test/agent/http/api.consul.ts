@@ -1,19 +1,12 @@
 import {execFile, spawn} from 'node:child_process'
 import {createServer} from 'node:net'
 import t from 'tap'
-import {readdirSync} from 'node:fs'
-import {join} from 'node:path'
+import {realConsuls} from '../../lab/binaries.js'
 import type {Got} from './single-server.js'
 import {ask, serveAlone} from './single-server.js'
 
-const DIRECTORY = process.env['QUORATE_CONSUL_BIN_DIR']
-const binaries =
-  DIRECTORY === undefined
-    ? []
-    : readdirSync(DIRECTORY)
-        .filter(name => /^consul-\d+\.\d+\.\d+$/.test(name))
-        .map(name => ({path: join(DIRECTORY, name), version: name.slice('consul-'.length)}))
-const newest = binaries.find(({version}) => version.startsWith('1.16.'))
+const newest = realConsuls().find(({version}) => version.startsWith('1.16.'))
+if (newest === undefined) throw new Error('QUORATE_CONSUL_BIN_DIR names no Consul 1.16')
 
 const freePort = (): Promise<number> =>
   new Promise(resolve => {
@@ -341,10 +334,8 @@ function shape(value: unknown): unknown {
   return value === null ? 'null' : typeof value
 }
 
-const skip = newest === undefined ? 'needs QUORATE_CONSUL_BIN_DIR with a Consul 1.16' : false
-
-t.test('a real Consul gives the same answers to the same requests', {skip, timeout: 240_000}, async t => {
-  const real = await startConsul(newest!.path)
+t.test('a real Consul gives the same answers to the same requests', {timeout: 240_000}, async t => {
+  const real = await startConsul(newest.path)
   t.teardown(() => real.stop())
   const ours = await serveAlone()
   t.teardown(() => ours.close())
@@ -369,8 +360,8 @@ const withoutIndex = (taken: unknown): unknown => {
   return {...rest, hasIndex: index !== null}
 }
 
-t.test('a real Consul restores our snapshot, and we restore its own', {skip, timeout: 240_000}, async t => {
-  const real = await startConsul(newest!.path)
+t.test('a real Consul restores our snapshot, and we restore its own', {timeout: 240_000}, async t => {
+  const real = await startConsul(newest.path)
   t.teardown(() => real.stop())
   const ours = await serveAlone()
   t.teardown(() => ours.close())
@@ -410,7 +401,7 @@ t.test('a real Consul restores our snapshot, and we restore its own', {skip, tim
   t.equal((await ours.ask('GET', '/v1/kv/ours/held')).status, 404)
 })
 
-for (const {path, version} of binaries.filter(binary => /^1\./.test(binary.version))) {
+for (const {path, version} of realConsuls().filter(binary => /^1\./.test(binary.version))) {
   t.test(`the command line of Consul ${version} works on it`, {timeout: 120_000}, async t => {
     const ours = await serveAlone()
     t.teardown(() => ours.close())
