@@ -144,6 +144,7 @@ class Drill {
       cluster: this.#current(),
       load: this.#load,
       sleep,
+      auto: this.order.auto,
       failing: () => {
         this.#watch.reset()
         this.#failedAtMs = Date.now()

@@ -9,6 +9,8 @@ export interface DrillWorld {
   /** Waits until a condition holds; throws with `what` when it does not in time. */
   readonly until: (what: string, condition: () => Promise<boolean>, withinMs?: number) => Promise<void>
   readonly sleep: (ms: number) => Promise<void>
+  /** Whether no operator is there, who would want some time to think. */
+  readonly auto: boolean
   /** Says that the failure begins now, where something was prepared for it first. */
   readonly failing: () => void
 }
