@@ -57,15 +57,18 @@ t.test('a process of the server is seen by its executable, unless it has another
 })
 
 t.test('on a machine of several servers only a process that names the data directory counts', async t => {
-  const named = await server(t, ['-data-dir=/srv/a'])
-  const nameless = await server(t, ['-config-file=/etc/consul.json'])
-  const words = `process ${named.child.pid} runs the server`
+  const {child, gone} = await server(t, ['-data-dir=/srv/a'])
+  const words = `process ${child.pid} runs the server`
   t.match(sh(PROVE_STOPPED, ['*', '/srv/a', '', '', '']), {code: 73, words}, 'whatever its program is')
   t.match(sh(PROVE_STOPPED, ['*', '/srv/b', '', '', '']), {code: 0}, 'the others are others')
-  named.child.kill('SIGKILL')
-  await named.gone
+  child.kill('SIGKILL')
+  await gone
   t.match(sh(PROVE_STOPPED, ['*', '/srv/a', '', '', '']), {code: 0, words: ''})
-  nameless.child.kill('SIGKILL')
+})
+
+t.test('on such a machine a process that names none is nobody of ours', async t => {
+  await server(t, ['-config-file=/etc/consul.json'])
+  t.match(sh(PROVE_STOPPED, ['*', '/srv/a', '', '', '']), {code: 0, words: ''})
 })
 
 t.test('another spelling of its data directory is no other server', async t => {

@@ -125,7 +125,9 @@ candidate() {
     *"\${names%% *}"*$verb* | *"\${names##* }"*$verb* | *agent*-data-dir* | *agent*-config-dir* | *agent*-config-file*) ;;
     *) return ;;
   esac
-  if [ "$only" ]; then case $line in *"-data-dir=$want_data"*) ;; *) return ;; esac; fi
+  # Servers of local clusters are hosts of their own, and never the server of the machine that they run on.
+  if [ "$only" ]; then case $line in *"-data-dir=$want_data"*) ;; *) return ;; esac
+  else case $line in *-data-dir=*/quorate/clusters/*/data*) return ;; esac; fi
   p=\${1%/cmdline}; p=\${p#/proc/}
   [ "$p" = $$ ] && return
   # A process in another root is in a container: another host, as far as we are concerned.
