@@ -10,35 +10,43 @@ const serfLeaves = (lab: Lab, i: number): number => {
   return existsSync(path) ? (readFileSync(path, 'utf8').match(/^leave$/gm) ?? []).length : 0
 }
 
-scenario(
-  'all servers left gracefully: they are one cluster again without a lost key',
-  {servers: 3, manager: 'systemd', config: {rejoin_after_leave: false}},
-  async scene => {
-    const {t, lab, operator} = scene
-    for (const i of lab.numbers) await lab.exec(i, 'consul leave || true; systemctl stop consul')
-    for (const i of lab.numbers) t.ok(serfLeaves(lab, i) > 0, `${lab.name(i)} left`)
-    if (!atLeast(lab.binary.version, '0.7.0'))
-      for (const i of lab.numbers)
-        t.equal(readFileSync(lab.data(i, 'raft', 'peers.json'), 'utf8').trim(), 'null')
-    const before = await doctor(operator)
-    // From 0.7 on the last two may both leave before the removal of the one is committed by the other.
-    const signs = ['LAST_LEAVER_ALONE', 'PEER_SET_EMPTY', 'TRANSIENT_LOSS']
-    t.ok(
-      signs.some(code => before.codes.has(code)),
-      before.text,
-    )
-    const {plan, text} = await planned(operator)
-    if (plan === undefined) throw new Error(text)
-    t.same(
-      plan.risks.filter(risk => risk.mustAccept),
-      [],
-      'nothing is to be accepted: every log is there',
-    )
-    const done = await operator.run('peers', 'fix', '--cluster', 'lab', ...consent(plan))
-    endedWell(t, done)
-    await isWhole(scene, lab.numbers)
-  },
-)
+/** In what order servers leave: those of one group at one time. */
+const orders: readonly {readonly how: string; readonly groups: readonly (readonly number[])[]}[] = [
+  {how: 'one after another', groups: [[1], [2], [3]]},
+  {how: 'the last two at one time', groups: [[1], [2, 3]]},
+]
+
+for (const {how, groups} of orders)
+  scenario(
+    `all servers left gracefully, ${how}: they are one cluster again without a lost key`,
+    {servers: 3, manager: 'systemd', config: {rejoin_after_leave: false}},
+    async scene => {
+      const {t, lab, operator} = scene
+      for (const group of groups)
+        await Promise.all(group.map(async i => lab.exec(i, 'consul leave || true; systemctl stop consul')))
+      for (const i of lab.numbers) t.ok(serfLeaves(lab, i) > 0, `${lab.name(i)} left`)
+      if (!atLeast(lab.binary.version, '0.7.0'))
+        for (const i of lab.numbers)
+          t.equal(readFileSync(lab.data(i, 'raft', 'peers.json'), 'utf8').trim(), 'null')
+      const before = await doctor(operator)
+      // From 0.7 on the last two may both leave before the removal of the one is committed by the other.
+      const signs = ['LAST_LEAVER_ALONE', 'PEER_SET_EMPTY', 'TRANSIENT_LOSS']
+      t.ok(
+        signs.some(code => before.codes.has(code)),
+        before.text,
+      )
+      const {plan, text} = await planned(operator)
+      if (plan === undefined) throw new Error(text)
+      t.same(
+        plan.risks.filter(risk => risk.mustAccept),
+        [],
+        'nothing is to be accepted: every log is there',
+      )
+      const done = await operator.run('peers', 'fix', '--cluster', 'lab', ...consent(plan))
+      endedWell(t, done)
+      await isWhole(scene, lab.numbers)
+    },
+  )
 
 scenario(
   "with the handbook's own leave_on_terminate=true no server leaves and no list turns null while it is mended",
