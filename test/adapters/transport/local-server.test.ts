@@ -29,7 +29,7 @@ t.test(
     const connector = makeConnector({ask: undefined, env: {}})
     t.teardown(async () => connector.close())
     const reached = await connector.connect(target(directory))
-    if (reached.kind !== 'connected') return t.fail(reached.reason.detail)
+    if (reached.kind !== 'connected') return t.fail(reached.reason.detail ?? 'not connected')
     const {connection} = reached
     t.teardown(async () => connection.close())
     t.ok(connection instanceof LocalServerConnection)
