@@ -99,6 +99,10 @@ export const ERRORS = {
     exit: 'incomplete',
     means: 'A server that must be stopped runs; nothing was written after that was seen.',
   },
+  PLAN_UNFINISHED: {
+    exit: 'incomplete',
+    means: 'The plan stopped part-way or was taken back, so that it cannot be verified.',
+  },
   STEP_FAILED: {exit: 'incomplete', means: 'A step failed; the plan stopped there.'},
   CONNECTION_LOST: {exit: 'incomplete', means: 'The connection to a host broke while a plan was applied.'},
   STOPPED_BY_OPERATOR: {exit: 'incomplete', means: 'The operator stopped the plan after a step.'},

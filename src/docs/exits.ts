@@ -42,7 +42,7 @@ const COMMAND_EXITS: Readonly<Record<string, readonly ExitName[]>> = {
   'peers fix': changing,
   apply: changing,
   resume: changing,
-  verify: ['ok', 'unverified', 'verify-failed'],
+  verify: ['ok', 'unreachable', 'incomplete', 'unverified', 'verify-failed'],
   history: ['ok'],
   inspect: ['ok', 'refused', 'inconclusive'],
   drill: ['ok', 'refused', 'incomplete', 'verify-failed'],

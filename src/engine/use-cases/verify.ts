@@ -1,8 +1,11 @@
+import type {Progress} from '../../core/model/journal.js'
 import type {Plan} from '../../core/model/plan.js'
 import type {Verdict} from '../../core/model/verdict.js'
 import {QuorateError} from '../../errors.js'
 import type {JournalStore} from '../../ports/journal-store.js'
+import {writing} from '../apply-deps.js'
 import {JournalWriter} from '../journal-writer.js'
+import {isStart} from '../plan-hosts.js'
 import {PlanSession} from '../plan-session.js'
 import type {Session} from '../session.js'
 import type {VerifyTimes} from '../verify.js'
@@ -32,6 +35,27 @@ export async function newestPlan(journal: JournalStore, cluster: string | undefi
   })
 }
 
+/** What a plan that stopped part-way promised is not to be looked for: its own journal says what is missing. */
+function checkFinished(plan: Plan, {done, outcome}: Progress): void {
+  if (outcome === 'taken-back')
+    throw new QuorateError(
+      'PLAN_UNFINISHED',
+      `Plan ${plan.id} was taken back; there is nothing of it to verify.`,
+      {
+        hints: ['quorate doctor'],
+      },
+    )
+  const steps = plan.phases.flatMap(phase => phase.steps)
+  const left = steps.find(step => (writing.has(step.action.do) || isStart(step)) && !done.has(step.id))
+  if (outcome !== undefined || left === undefined) return
+  const at = steps.indexOf(left) + 1
+  throw new QuorateError(
+    'PLAN_UNFINISHED',
+    `Plan ${plan.id} stopped before step ${at} of ${steps.length}; there is nothing to verify yet.`,
+    {hints: [`quorate resume ${plan.id}`, `quorate resume ${plan.id} --back`, `quorate history ${plan.id}`]},
+  )
+}
+
 /** Samples the cluster of a plan that was applied and judges whether it is as planned. Changes nothing but a test key. */
 export async function verify(
   session: Session,
@@ -42,8 +66,10 @@ export async function verify(
   },
 ): Promise<Verified> {
   const {plan, entries, progress} = await historyOf(session.deps.journal, id)
-  const planSession = new PlanSession(session, plan)
   const steps = plan.phases.flatMap(phase => phase.steps)
+  checkFinished(plan, progress)
+  const planSession = new PlanSession(session, plan)
+  await planSession.observeLiving()
   const started = steps.filter(step => step.action.do === 'start-service' && progress.done.has(step.id))
   const startedIds = new Set(started.map(step => step.id))
   const startedAtMs = entries
