@@ -5,7 +5,7 @@ peers=$1 options=$2; shift 2
 on() { ssh $options "root@$1" sh -s; }
 each() { for host in "$@"; do on "$host" <<<"$script" >/dev/null & done; wait; }
 copies=/var/backups/by-hand
-script="systemctl mask --runtime --now consul >/dev/null 2>&1 & sleep 1; systemctl kill -s KILL consul 2>/dev/null; systemctl stop consul; ! pidof consul"
+script="systemctl mask --runtime --now consul >/dev/null 2>&1 & sleep 0.5; systemctl kill -s KILL consul 2>/dev/null; systemctl stop consul; ! pidof consul"
 each "$@"
 script="mkdir -p $copies && cp -a /var/consul/raft /var/consul/serf /var/consul/node-id /etc/consul.d $copies/ && (cd /var/consul && find raft serf -type f -exec sha256sum {} +) >$copies/SHA256SUMS && sync $copies"
 each "$@"

@@ -242,6 +242,12 @@ t.test('a plan file that is none, is cut off, too old or another cluster’s is 
   const old = file('old.json', JSON.stringify({...twoDead, expiresAtMs: Date.now() - 1000}))
   await fails(t, Apply, [old], 'PLAN_EXPIRED', /expired at \d{4}-/)
   await fails(t, Apply, [old, ...consent], 'PLAN_EXPIRED', /expired at \d{4}-/)
+  const future = Date.now() + 3_600_000
+  const early = file(
+    'early.json',
+    JSON.stringify({...twoDead, madeAtMs: future, expiresAtMs: future + 900_000}),
+  )
+  await fails(t, Apply, [early, ...consent], 'PLAN_EXPIRED', /still to come by this machine's clock/)
   const now = file('now.json', text)
   await fails(t, Apply, [now], 'NOT_CONFIRMED', /--confirm/)
   const other = file('other.yaml', 'clusters: {other: {hosts: [localhost], transport: local}}')

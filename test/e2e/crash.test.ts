@@ -96,7 +96,7 @@ async function playAll(
   )
   const possible = 2 * points.length
   t.comment(
-    `crash runs: killed ${hit} ${hit === possible ? '=' : '≠'} possible ${possible}; tried ${points.length} ${of}, forward and back`,
+    `crash runs: killed ${hit} ${hit === possible ? '=' : '≠'} possible ${possible}: ${points.length} ${of}, each forward and back`,
   )
   t.equal(hit, possible, 'every point tried was met')
 }

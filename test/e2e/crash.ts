@@ -4,8 +4,8 @@ import {atLeast, type ServerBinary} from '../lab/binaries.js'
 import type {Lab} from '../lab/lab.js'
 import {eventually} from '../lab/lab.js'
 import {Operator, type JournalLine, type Running} from './operator.js'
-import {holds, isWhole, raise, type Scene, type Setting} from './scenario.js'
-import {consent, endedWell, gone, planned} from './steps.js'
+import {isWhole, raise, type Scene, type Setting} from './scenario.js'
+import {consent, gone, planned} from './steps.js'
 
 /**
  * Where and how a run is cut short: quorate is killed, or its ssh connections are cut, once the journal on disk has
@@ -162,13 +162,6 @@ export class Stage {
         )
       t.ok((await lastIndex(lab, i)) >= (this.ends.get(i) ?? 0), `${lab.name(i)} has its whole log`)
     }
-  }
-
-  /** Checks that a later recovery still finds every key: the old state is not only old but sound. */
-  async isMendable(operator: Operator, t: Test): Promise<void> {
-    const {exitCode, stdout, stderr} = await operator.run(...(await this.command(operator)))
-    endedWell(t, {exitCode, stdout, stderr})
-    for (const i of this.kept) await holds(this.scene.lab, i, this.scene.keys)
   }
 }
 

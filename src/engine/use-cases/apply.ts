@@ -55,6 +55,9 @@ export async function apply(session: Session, plan: Plan, intent: ApplyIntent): 
   })
 }
 
+/** How far the clock of the machine that made a plan may be ahead of ours, in milliseconds. */
+const clockSlackMs = 60_000
+
 /** Holds the plan's lock on this machine while `work` runs. */
 export async function locked<T>(session: Session, id: string, work: () => Promise<T>): Promise<T> {
   const lock = await session.deps.journal.lock(id)
@@ -71,6 +74,14 @@ export async function locked<T>(session: Session, id: string, work: () => Promis
 
 /** Refuses a plan that is too old; asked before anybody is asked to consent to it. Throws PLAN_EXPIRED. */
 export function checkAge(plan: Plan, nowMs: number): void {
+  if (nowMs < plan.madeAtMs - clockSlackMs) {
+    const made = new Date(plan.madeAtMs).toISOString().replace(/\.\d+Z$/, 'Z')
+    throw new QuorateError(
+      'PLAN_EXPIRED',
+      `Plan ${plan.id} was made at ${made}, which is still to come by this machine's clock: its age cannot be told.`,
+      {hints: ['set the clock of this machine, or make a new plan']},
+    )
+  }
   if (nowMs <= plan.expiresAtMs) return
   const expired = new Date(plan.expiresAtMs).toISOString().replace(/\.\d+Z$/, 'Z')
   throw new QuorateError('PLAN_EXPIRED', `Plan ${plan.id} expired at ${expired}.`, {
