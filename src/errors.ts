@@ -69,7 +69,7 @@ export const ERRORS = {
   NO_SPACE: {exit: 'refused', means: 'A host has no room for the copies that are made first.'},
   NO_SERVICE_MANAGER: {
     exit: 'refused',
-    means: 'It could not be found out what starts and stops the server on a host.',
+    means: 'It could not be found out what starts and stops the server on a host, or its unit is masked.',
   },
   UNSUPPORTED_PRODUCT: {
     exit: 'refused',

@@ -8,7 +8,7 @@ import {assemble} from './assemble.js'
 import type {PlanContext} from './context.js'
 import {nothingLost} from './data-statement.js'
 import {historiesOf} from './histories.js'
-import {checkActable, needsJoin, planHost} from './hosts.js'
+import {checkActable, checkUnmasked, needsJoin, planHost} from './hosts.js'
 import type {Removal} from './online.js'
 import {planRemovals, removalPhases, removalTargets} from './online.js'
 import {believedSet, loggedSets} from './peer-sets.js'
@@ -165,6 +165,7 @@ function leftBefore(
       !named(before, one) &&
       loggedSets(one).some(set => named(set, one)) &&
       checkActable(one) === undefined &&
+      checkUnmasked(one) === undefined &&
       historiesOf([...startable, one]).length === 1,
   )
 }
@@ -267,7 +268,7 @@ export function planLastLeaver(
   )
   const all = [last, ...rest]
   for (const one of all) {
-    const refusal = checkActable(one)
+    const refusal = checkActable(one) ?? (one.runs === false ? checkUnmasked(one) : undefined)
     if (refusal !== undefined) return refusal
   }
   const hosts = all.map(one => planHost(situation, one, 'witness'))

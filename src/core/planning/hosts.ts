@@ -149,6 +149,20 @@ export function checkActable(candidate: Candidate): Refusal | undefined {
   return undefined
 }
 
+/**
+ * Refuses when the unit of a server that the plan must stop, hold or start is masked: systemd starts no masked unit
+ * (systemd.unit(5)), and the hold, a drop-in, has no effect on one.
+ */
+export function checkUnmasked(candidate: Candidate): Refusal | undefined {
+  const service = valueOf(candidate.seen.service)
+  if (service?.masked !== true) return undefined
+  return refuse(
+    'NO_SERVICE_MANAGER',
+    `${service.unit} is masked on ${candidate.host}, and ${service.manager} neither holds nor starts a masked unit.`,
+    [`systemctl unmask ${service.unit} on ${candidate.host}`],
+  )
+}
+
 /** Refuses when a host cannot be given a recovery file: what it holds, who owns it and whether a copy fits must be read. */
 export function checkWritable(candidate: Candidate): Refusal | undefined {
   const {host, seen} = candidate

@@ -8,7 +8,7 @@ import type {PlanContext} from './context.js'
 import {nothingLost} from './data-statement.js'
 import {checkAccounted, declare} from './declare.js'
 import {excludedOf} from './excluded.js'
-import {checkActable, checkWritable, deadHost, planHost} from './hosts.js'
+import {checkActable, checkUnmasked, checkWritable, deadHost, planHost} from './hosts.js'
 import {bootstrapOnce} from './recovery-file.js'
 import type {Placed} from './recovery-phases.js'
 import {recoveryPhases} from './recovery-phases.js'
@@ -36,12 +36,12 @@ export function planLiveList(
   if (open !== undefined) return open
   const kept = declared.kept.filter(one => !one.blank)
   for (const one of declared.kept) {
-    const refusal = checkActable(one) ?? checkWritable(one)
+    const refusal = checkActable(one) ?? checkUnmasked(one) ?? checkWritable(one)
     if (refusal !== undefined) return refusal
   }
   const aside = declared.setAside.flatMap(target => target.candidate ?? [])
   for (const one of aside) {
-    const refusal = checkActable(one)
+    const refusal = checkActable(one) ?? checkUnmasked(one)
     if (refusal !== undefined) return refusal
   }
   const servers = kept.flatMap(one => (one.peer === undefined ? [] : [one.peer]))

@@ -8,7 +8,7 @@ import {assemble} from './assemble.js'
 import type {PlanContext} from './context.js'
 import {nothingLost} from './data-statement.js'
 import {excludedOf, excludedStep} from './excluded.js'
-import {checkActable, deadHost, planHost} from './hosts.js'
+import {checkActable, checkUnmasked, deadHost, planHost} from './hosts.js'
 import {leaveTrap} from './recovery-phases.js'
 import type {Refusal, Target} from './select.js'
 import {isRefusal, refuse, selectAll, targetName} from './select.js'
@@ -147,7 +147,7 @@ export function planOnline(
   if (noApi)
     return refuse('UNSUPPORTED_PRODUCT', 'This version has no way to remove a peer through its leader.')
   for (const {live} of removals) {
-    const refusal = live === undefined ? undefined : checkActable(live)
+    const refusal = live === undefined ? undefined : (checkActable(live) ?? checkUnmasked(live))
     if (refusal !== undefined) return refusal
   }
   const gone = new Set(removals.map(one => String(one.peer.id)))

@@ -13,7 +13,7 @@ import type {Declared} from './declare.js'
 import {checkAccounted, declare} from './declare.js'
 import {excludedOf} from './excluded.js'
 import {historiesOf, relationOf} from './histories.js'
-import {checkActable, checkWritable, deadHost, planHost} from './hosts.js'
+import {checkActable, checkUnmasked, checkWritable, deadHost, planHost} from './hosts.js'
 import type {PeerSetBefore} from './peer-sets.js'
 import {peerSetBefore} from './peer-sets.js'
 import type {Readdressed, RecoveryFile} from './recovery-file.js'
@@ -238,12 +238,15 @@ function layOut(
   options: {readonly why: string; readonly readdressed?: Readdressed},
 ): PlanResult {
   for (const one of decision.included) {
-    const refusal = checkActable(one) ?? checkWritable(one)
+    const refusal = checkActable(one) ?? checkUnmasked(one) ?? checkWritable(one)
     if (refusal !== undefined) return refusal
   }
   for (const {target, rejoins} of decision.setAside) {
     if (target.candidate === undefined) continue
-    const refusal = checkActable(target.candidate) ?? (rejoins ? checkRejoin(target.candidate) : undefined)
+    const refusal =
+      checkActable(target.candidate) ??
+      checkUnmasked(target.candidate) ??
+      (rejoins ? checkRejoin(target.candidate) : undefined)
     if (refusal !== undefined) return refusal
   }
   const file = recoveryFile(situation, decision.included, options.readdressed)

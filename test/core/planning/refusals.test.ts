@@ -292,3 +292,31 @@ t.test('a masked unit is not merely stopped', async t => {
   t.equal(refusedWith(plan(fleet(false))), 'plan start')
   t.equal(refusedWith(plan(fleet(true))), 'MISSING_UNDECLARED')
 })
+
+t.test('a masked unit that the plan must stop or start is refused with its host and the way out', async t => {
+  const masked = (server: ServerObservation) =>
+    withFacts(server, {service: serviceOf({state: 'running', mainPid: 412, masked: true})})
+  const refuses = (got: ReturnType<typeof plan>, host: string) => {
+    t.equal(refusedWith(got), 'NO_SERVICE_MANAGER')
+    if (got.kind !== 'refused') return
+    t.equal(
+      got.why,
+      `consul.service is masked on ${host}, and systemd neither holds nor starts a masked unit.`,
+    )
+    t.same(got.hints, [`systemctl unmask consul.service on ${host}`])
+  }
+  const five = (who: string) =>
+    survivors(['a', 'b'], abcde).map(one => (one.host === who ? masked(one) : one))
+  const rest = dead(['c', 'd', 'e'])
+  refuses(plan([...five('b'), ...rest], {remove: ['c', 'd', 'e']}), 'b')
+  refuses(plan([...five('b'), ...rest], {remove: ['b', 'c', 'd', 'e']}), 'b')
+  const configuration = peerSet(abc, 5)
+  const led = abc.map(host => ready(liveConsul, host, {configuration, leader: 'a'}))
+  const online = (who: string) =>
+    plan(
+      led.map(one => (one.host === who ? masked(one) : one)),
+      {remove: ['c']},
+    )
+  refuses(online('c'), 'c')
+  t.equal(refusedWith(online('b')), 'plan online', 'a unit that the plan leaves alone may be masked')
+})
