@@ -183,9 +183,9 @@ function resolveRaft(settings: AgentSettings, dev: boolean, complain: Complain):
     electionTimeoutMs: Math.round((dev ? 200 : 1000) * multiplier),
     leaderLeaseTimeoutMs: Math.round((dev ? 100 : 500) * multiplier),
     commitTimeoutMs: Math.max(5, Math.round(50 * Math.min(1, multiplier))),
-    snapshotThreshold: positive(settings, 'raft_snapshot_threshold', 16_384, complain),
+    snapshotThreshold: count(settings, 'raft_snapshot_threshold', 16_384, complain),
     snapshotIntervalMs: positive(settings, 'raft_snapshot_interval', 30_000, complain),
-    trailingLogs: positive(settings, 'raft_trailing_logs', 10_240, complain),
+    trailingLogs: count(settings, 'raft_trailing_logs', 10_240, complain),
   }
 }
 
@@ -293,6 +293,14 @@ function positive(settings: AgentSettings, path: string, byDefault: number, comp
   const value = settings.number(path) ?? byDefault
   if (value > 0) return value
   complain(`${path} must be more than zero${settings.whence(path)}`)
+  return byDefault
+}
+
+/** A number of entries: a part of one would end up in the store's own bookkeeping. */
+function count(settings: AgentSettings, path: string, byDefault: number, complain: Complain): number {
+  const value = positive(settings, path, byDefault, complain)
+  if (Number.isInteger(value)) return value
+  complain(`${path} must be a whole number${settings.whence(path)}`)
   return byDefault
 }
 

@@ -103,6 +103,7 @@ t.test('wrong values are told with the place that set them, all of them at once'
   one(/^retry_join: 'provider=aws .*asks a cloud/, '-retry-join=provider=aws tag_key=a')
   one(/^node_meta: 'consul-x'/, '-node-meta=consul-x:1')
   one(/^raft_trailing_logs must be more than zero/, '-hcl', 'raft_trailing_logs = 0')
+  one(/^raft_trailing_logs must be a whole number/, '-hcl', 'raft_trailing_logs = 10240.5')
   t.match(problemsOf('-bind=foo', '-node-id=x'), [/^data_dir cannot be empty/, /bind_addr/, /node_id/])
   t.same(problemsOf(...server, '-log-level', 'WARN', '-log-level=err'), [])
 })

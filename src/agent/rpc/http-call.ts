@@ -68,13 +68,18 @@ export async function forwardHttp(
   )
   const first = await parts.next()
   const result = first.done === true ? undefined : first.value
-  if (result === undefined || result.kind === 'unreachable') return undefined
-  if (result.kind === 'error') return failure(result.text)
+  if (result?.kind !== 'value') {
+    await parts.return()
+    return result?.kind === 'error' ? failure(result.text) : undefined
+  }
   const fields = new Fields(result.value instanceof Map ? (result.value as MsgpackMap) : new Map())
   const answer = {status: fields.unsigned('Status', 999), headers: textsOf(fields, 'Headers')}
   const start = fields.bytes('Body')
   const hasMore = fields.bool('More')
-  if (fields.problem !== undefined || answer.status === 0) return failure('the answer does not parse')
+  if (fields.problem !== undefined || answer.status === 0) {
+    await parts.return()
+    return failure('the answer does not parse')
+  }
   if (hasMore) return {...answer, body: rest(start, parts)}
   // The stream is only given back for the next call when the generator has run to its end.
   await parts.next()

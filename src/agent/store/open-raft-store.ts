@@ -85,7 +85,8 @@ async function settle(
 ): Promise<Restored> {
   const index = snapshot?.index ?? 0
   const empty = log.lastIndex < log.firstIndex
-  if (!empty && log.firstIndex > index + 1)
+  // An empty log, too: entries of before were acknowledged, and a snapshot that cannot be read today may be tomorrow
+  if (log.firstIndex > index + 1)
     throw damaged(
       directory,
       `The log begins at ${log.firstIndex}, but the newest whole snapshot ends at ${index}.`,
@@ -165,7 +166,8 @@ class WalStore implements RaftStore {
         if (batch.length > 0) await this.log.write(batch)
         const last = batch[batch.length - 1]
         if (last !== undefined) this.listener.onPersisted(last.persistId)
-        if (this.queue.length === 0 && this.compactTo > 0) {
+        // Also while more waits: under a load that never ends nothing would ever be removed
+        if (this.compactTo > 0) {
           const upTo = this.compactTo
           this.compactTo = 0
           await this.log.compact(upTo)

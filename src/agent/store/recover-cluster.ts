@@ -54,14 +54,16 @@ export async function recoverFromPeersFile(
   const path = join(raftDirectory, 'peers.json')
   const info = join(raftDirectory, 'peers.info')
   if (!existsSync(info)) {
+    // In this order: with peers.info in place, a list that a crash left behind would be taken for a recovery
+    if (existsSync(path)) {
+      await remove(
+        raftDirectory,
+        path,
+        'failed to delete peers.json, please delete manually (see peers.info for details)',
+      )
+      log('info', 'server', 'deleted peers.json file (see peers.info for details)')
+    }
     await writeDurably(info, PEERS_INFO)
-    if (!existsSync(path)) return
-    await remove(
-      raftDirectory,
-      path,
-      'failed to delete peers.json, please delete manually (see peers.info for details)',
-    )
-    log('info', 'server', 'deleted peers.json file (see peers.info for details)')
     return
   }
   const bytes = await readIfThere(path)

@@ -1,4 +1,4 @@
-import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs'
+import {existsSync, mkdirSync, readFileSync, writeFileSync, readdirSync} from 'node:fs'
 import {join} from 'node:path'
 import t, {type Test} from 'tap'
 import {loadNodeId, readLivePeers, writeLivePeers} from '../../../src/agent/store/identity-files.js'
@@ -53,6 +53,17 @@ async function stopped(t: Test, files: Readonly<Record<string, string>>): Promis
 
 const logged: string[] = []
 const log = (_level: string, _scope: string, text: string) => void logged.push(text)
+
+void t.test(
+  'a recovered server whose snapshot cannot be read does not begin anew without its past',
+  async t => {
+    const directory = await stopped(t, {'peers.json': objects, 'peers.info': 'x'})
+    await recoverFromPeersFile(directory, 3, log)
+    const snapshots = join(directory, 'snapshots')
+    for (const name of readdirSync(snapshots)) writeFileSync(join(snapshots, name, 'meta.json'), '{')
+    await t.rejects(open(directory), /The log begins at \d+, but the newest whole snapshot ends at 0/)
+  },
+)
 
 void t.test(
   'without peers.info a peers.json is deleted unread, and peers.info is there from then on',
