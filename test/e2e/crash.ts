@@ -37,6 +37,17 @@ export async function untilRecord(operator: Operator, run: Running, record: numb
   return false
 }
 
+/** Steps that a journal has begun and not seen end. */
+export function stepsInFlight(records: readonly JournalLine[]): readonly string[] {
+  const begun = new Set<string>()
+  for (const line of records) {
+    if (line.step === undefined) continue
+    if (line.type === 'begin') begun.add(line.step)
+    else begun.delete(line.step)
+  }
+  return [...begun]
+}
+
 /** Ends the ssh sessions on a host, not its sshd: the network's way of losing a connection. */
 export async function cutSessions(lab: Lab, i: number): Promise<void> {
   const sessions =
@@ -130,13 +141,7 @@ export class Stage {
     }
     await run.ended
     const records = operator.journal()
-    const begun = new Set<string>()
-    for (const line of records) {
-      if (line.step === undefined) continue
-      if (line.type === 'begin') begun.add(line.step)
-      else begun.delete(line.step)
-    }
-    return {hit, records, inFlight: [...begun]}
+    return {hit, records, inFlight: stepsInFlight(records)}
   }
 
   /** Checks that the servers are as planned and hold everything. */
