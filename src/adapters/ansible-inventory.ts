@@ -81,6 +81,15 @@ function fromIni(text: string, path: string): AnsibleInventory {
   return parsed.value
 }
 
+/** The document's value. An alias without an anchor, and aliases that would multiply without end, show only here. */
+function plainOf(document: Document.Parsed, path: string): unknown {
+  try {
+    return document.toJS({maxAliasCount: 100})
+  } catch (error) {
+    throw invalid(path, `this is not YAML: ${(error as Error).message.split('\n')[0]}.`)
+  }
+}
+
 async function fromYaml(text: string, path: string): Promise<AnsibleInventory> {
   const yaml = await import('yaml')
   const counter: LineCounter = new yaml.LineCounter()
@@ -93,7 +102,7 @@ async function fromYaml(text: string, path: string): Promise<AnsibleInventory> {
   const error = document.errors[0]
   if (error !== undefined)
     throw invalid(path, `this is not YAML: ${error.message.split('\n')[0]}.`, at(error.pos[0]))
-  const result = ansibleFromObject(document.toJS({maxAliasCount: 100}))
+  const result = ansibleFromObject(plainOf(document, path))
   if (result.ok) return result.value
   const node = document.getIn(result.path, true) as ParsedNode | null
   throw invalid(path, `${result.message}.`, at(node?.range?.[0]))

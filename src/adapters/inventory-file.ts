@@ -125,6 +125,15 @@ export async function readInventory(path: string): Promise<Inventory> {
   return parseInventory(text, path)
 }
 
+/** The document's value. An alias without an anchor, and aliases that would multiply without end, show only here. */
+function plainOf(document: Document.Parsed, path: string): unknown {
+  try {
+    return document.toJS({maxAliasCount: 100})
+  } catch (error) {
+    throw problemAt(path, undefined, `this is not YAML: ${(error as Error).message.split('\n')[0]}.`)
+  }
+}
+
 /** Parses the text of an inventory; `path` names it in errors and anchors its relative paths. */
 export async function parseInventory(text: string, path: string): Promise<Inventory> {
   const yaml = await import('yaml')
@@ -134,7 +143,7 @@ export async function parseInventory(text: string, path: string): Promise<Invent
   if (error !== undefined) {
     throw problemAt(path, counter.linePos(error.pos[0]), `this is not YAML: ${error.message.split('\n')[0]}.`)
   }
-  const parsed = inventorySchema.safeParse(document.toJS({maxAliasCount: 100}))
+  const parsed = inventorySchema.safeParse(plainOf(document, path))
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const keys = issue?.path ?? []

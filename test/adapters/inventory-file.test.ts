@@ -1,8 +1,10 @@
 import {writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import t from 'tap'
+import {readAnsibleInventory} from '../../src/adapters/ansible-inventory.js'
 import {findInventory, parseInventory, readInventory} from '../../src/adapters/inventory-file.js'
 import {QuorateError} from '../../src/errors.js'
+import {decode, fuzz, ofText} from '../helpers/fuzz.js'
 
 const whole = `
 defaults:
@@ -79,9 +81,10 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
     'clusters:\n  p: {hosts: [a]}\n  p: {hosts: [b]}\n',
     /:3:3: this is not YAML: Map keys must be unique/,
   ],
+  ['an alias without an anchor', 'clusters:\n  p: *q\n', /quorate\.yaml: this is not YAML: Unresolved alias/],
 ]
 for (const [name, text, expected] of wrong) {
-  t.test(`${name} is one sentence with file, line and column`, async t => {
+  t.test(`${name} is one sentence with its file and place`, async t => {
     const error = await parseInventory(text, '/x/quorate.yaml').then(
       () => undefined,
       (e: unknown) => e,
@@ -99,4 +102,27 @@ t.test('a file that is not there is named, and the places that are looked in are
   t.equal(findInventory({XDG_CONFIG_HOME: dir, HOME: dir}, dir), undefined)
   writeFileSync(join(dir, 'quorate.yaml'), whole)
   t.equal(findInventory({XDG_CONFIG_HOME: dir, HOME: dir}, dir), join(dir, 'quorate.yaml'))
+})
+
+t.test('an Ansible inventory with an alias without an anchor is one sentence, too', async t => {
+  const path = join(t.testdir({'hosts.yml': 'all:\n  hosts:\n    a: *q\n'}), 'hosts.yml')
+  await t.rejects(readAnsibleInventory(path), {
+    code: 'INVENTORY_INVALID',
+    message: /hosts\.yml: this is not YAML: Unresolved alias/,
+  })
+})
+
+fuzz({
+  name: 'the inventory',
+  samples: [ofText(whole), ofText('clusters: {a: &a {hosts: [x]}, b: *a, c: {<<: *a, product: consul}}\n')],
+  growth: 40,
+  floor: 200_000,
+  parse: async bytes => {
+    try {
+      return await parseInventory(decode(bytes), '/etc/x/quorate.yaml')
+    } catch (error) {
+      if (error instanceof QuorateError && error.code === 'INVENTORY_INVALID') return error.message
+      throw error
+    }
+  },
 })

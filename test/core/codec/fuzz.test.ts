@@ -29,85 +29,13 @@ import {parseSystemctlShow} from '../../../src/core/codec/systemctl-show.js'
 import {parseSysvStatus} from '../../../src/core/codec/sysv-status.js'
 import {parseVersion} from '../../../src/core/codec/version.js'
 import {printable, printableBytes} from '../../../src/core/text.js'
+import type {Target} from '../../helpers/fuzz.js'
+import {SEED, decode, fuzz, makePrng, mutate, ofText} from '../../helpers/fuzz.js'
 
-/** QUORATE_SEED repeats a run; QUORATE_FUZZ makes it longer. */
-const SEED = Number(process.env['QUORATE_SEED'] ?? 20261120)
-const ROUNDS = Number(process.env['QUORATE_FUZZ'] ?? 60)
-const INPUT_MS_MAX = 2000
 const HARMFUL = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
-
-/** A small generator of numbers in [0, 1) from a seed (mulberry32). */
-function makePrng(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-/** What parsers like least. */
-const NASTY = [
-  '\u0000',
-  '\u001b[2J',
-  '\u202e',
-  '\ufeff',
-  '\r',
-  '\n',
-  '"',
-  "'",
-  '\\',
-  '\\u',
-  '{',
-  '[',
-  '{{',
-  '${',
-  '<<EOF\n',
-  '/*',
-  '#',
-  ']',
-  '}',
-  '=',
-  ':',
-  ',',
-  '-',
-  '99999999999999999999',
-  '1e999',
-  '\u00ff',
-  '__proto__',
-  'null',
-  ' ',
-  '\t',
-  '\ud83d',
-].map(text => new TextEncoder().encode(text))
-
-function mutate(sample: Uint8Array, random: () => number): Uint8Array {
-  const below = (limit: number) => Math.floor(random() * limit)
-  let bytes = Uint8Array.from(sample)
-  const times = 1 + below(8)
-  for (let i = 0; i < times; i++) {
-    const at = below(bytes.length + 1)
-    const length = below(Math.min(64, bytes.length - at) + 1)
-    const piece =
-      random() < 0.5 ? (NASTY[below(NASTY.length)] ?? new Uint8Array()) : bytes.subarray(at, at + length)
-    const kind = below(6)
-    if (kind === 0) bytes[at] = below(256)
-    else if (kind === 1) bytes = bytes.slice(0, at)
-    else if (kind === 2) bytes = join(bytes.subarray(0, at), bytes.subarray(at + length))
-    else if (kind === 3)
-      bytes = join(bytes.subarray(0, at), repeat(piece, 1 + below(300)), bytes.subarray(at))
-    else bytes = join(bytes.subarray(0, at), piece, bytes.subarray(at))
-  }
-  return bytes.subarray(0, 300_000)
-}
-const join = (...parts: readonly Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
-const repeat = (piece: Uint8Array, times: number) => join(...Array.from({length: times}, () => piece))
 
 const SAMPLES = 'fixtures/samples'
 const file = (path: string): Uint8Array => Uint8Array.from(readFileSync(`${SAMPLES}/${path}`))
-const ofText = (text: string): Uint8Array => new TextEncoder().encode(text)
-const decode = (bytes: Uint8Array): string => new TextDecoder('utf-8', {ignoreBOM: true}).decode(bytes)
 
 interface Captured {
   readonly path?: string
@@ -162,13 +90,6 @@ const yamlLike = (bytes: Uint8Array): unknown => {
   }
 }
 
-interface Target {
-  readonly name: string
-  readonly samples: readonly Uint8Array[]
-  /** Characters of output for each byte of input, above a floor, that count as bounded. */
-  readonly growth?: number
-  readonly parse: (bytes: Uint8Array) => unknown
-}
 const TARGETS: readonly Target[] = [
   {name: 'peers.json', samples: variants, growth: 40, parse: bytes => parsePeersJson(bytes, '')},
   {
@@ -286,43 +207,7 @@ const TARGETS: readonly Target[] = [
   },
 ]
 
-function sizeOf(value: unknown): number {
-  const text = JSON.stringify(value, (_key, item: unknown) =>
-    item instanceof Uint8Array
-      ? item.length
-      : item instanceof Map
-        ? [...item]
-        : typeof item === 'bigint'
-          ? String(item)
-          : item,
-  ) as string | undefined
-  return text?.length ?? 0
-}
-
-for (const target of TARGETS) {
-  t.test(`${target.name}: no mutation of a real sample makes the parser throw, hang or swell`, async t => {
-    const random = makePrng(SEED)
-    let slowestMs = 0
-    for (let round = 0; round < ROUNDS; round++)
-      for (const sample of target.samples) {
-        const bytes = round === 0 ? sample : mutate(sample, random)
-        const startedAt = performance.now()
-        try {
-          const size = sizeOf(target.parse(bytes))
-          if (size > 20_000 + bytes.length * (target.growth ?? 6))
-            return t.fail(`output of ${size} from ${bytes.length} bytes`, {seed: SEED, round})
-        } catch (error) {
-          return t.fail(`threw ${String(error)}`, {
-            seed: SEED,
-            round,
-            input: Buffer.from(bytes).toString('base64').slice(0, 2000),
-          })
-        }
-        slowestMs = Math.max(slowestMs, performance.now() - startedAt)
-      }
-    t.ok(slowestMs < INPUT_MS_MAX, `slowest input took ${Math.round(slowestMs)} ms`)
-  })
-}
+for (const target of TARGETS) fuzz(target)
 
 t.test('printable text of anything holds no control character and keeps its bound', async t => {
   const random = makePrng(SEED)
