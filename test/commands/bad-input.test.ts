@@ -1,6 +1,8 @@
 // Whatever is wrong with what quorate is given: one sentence that names host, file or line, the documented exit
 // status with and without --json, and nothing changed.
+import {spawn} from 'node:child_process'
 import {createHash} from 'node:crypto'
+import {once} from 'node:events'
 import {copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs'
 import {join, resolve} from 'node:path'
 import type {Command} from '@oclif/core'
@@ -324,6 +326,68 @@ t.test('names, paths, files and settings full of terminal escapes show as text',
     looks(t, ['peers', 'fix', ...local(top), '--remove', evil.replaceAll('\u0000', ''), '--dry-run']).exit,
     1,
   )
+})
+
+/** An API in a process of its own, for the commands that ask it hold this one up. */
+const API = `
+const [, log, body] = process.argv
+const server = require('node:http').createServer((request, response) => {
+  require('node:fs').appendFileSync(log, request.url + '\\n')
+  const bodies = JSON.parse(body)
+  response.statusCode = bodies[request.url] === undefined ? 500 : 200
+  response.end(bodies[request.url] ?? bodies[''])
+})
+server.listen(0, '127.0.0.1', () => console.log(server.address().port))
+`
+
+/** An API on loopback that answers these bodies by path, and `''` with status 500 to all else. */
+async function hostileApi(t: Test, bodies: Readonly<Record<string, string>>) {
+  const asked = join(keys, 'asked')
+  const child = spawn(process.execPath, ['-e', API, asked, JSON.stringify(bodies)])
+  t.teardown(() => child.kill('SIGKILL'))
+  const [port] = (await once(child.stdout, 'data')) as [Buffer]
+  return {port: Number(port.toString()), asked}
+}
+
+t.test('log lines and API answers full of terminal escapes show as text', async t => {
+  const top = join(dir, 'loud')
+  mkdirSync(join(top, 'raft'), {recursive: true})
+  mkdirSync(join(top, 'config'))
+  copyFileSync(join(samples, 'consul-1.8-leave-one', 's1', 'raft', 'raft.db'), join(top, 'raft', 'raft.db'))
+  const at = '2026-11-20T07:38:43.000Z'
+  const lines = [
+    `${at} [ERROR] agent: failed to sync remote state: error="No cluster leader" ${evil}`,
+    `${at} [WARN]  agent.server.raft: Election timeout reached, restarting election ${evil}`,
+    `${at} [WARN]  agent: member 'b' has conflicting node id 'x' ${evil}`,
+    `${at} [INFO]  agent.server: New leader elected: payload=${evil}`,
+    `${at} [ERROR] agent.server.raft: failed to make requestVote RPC: target="{Voter ${evil} ${evil}}" error="${evil}"`,
+  ]
+  writeFileSync(join(top, 'x.log'), `${lines.join('\n')}\n`)
+  const self = {
+    Config: {NodeName: evil, Datacenter: evil, Server: true, Version: `1.8.19${evil}`},
+    Member: {Name: evil, Addr: evil, Port: 8301, Tags: {role: 'consul', build: evil, id: evil}, Status: 1},
+    Stats: {
+      raft: {state: evil, term: '3', latest_configuration: evil, last_contact: evil},
+      consul: {server: 'true'},
+    },
+  }
+  const {port, asked} = await hostileApi(t, {
+    '': `No cluster leader ${evil}`,
+    '/v1/agent/self': JSON.stringify(self),
+    '/v1/agent/members': JSON.stringify([self.Member]),
+    '/v1/status/leader': JSON.stringify(`${evil}:8300`),
+    '/v1/status/peers': JSON.stringify([`${evil}:8300`]),
+  })
+  const inventory = file(
+    'loud.yaml',
+    `clusters: {p: {hosts: [{name: localhost, transport: local, data_dir: ${top}, config_dir: ${top}/config, log_file: ${top}/x.log, http: "http://127.0.0.1:${port}"}]}}`,
+  )
+  const screens = [['doctor'], ['doctor', '--explain'], ['peers', 'list']].map(
+    argv => looks(t, [...argv, '-i', inventory]).screen,
+  )
+  t.match(screens[0], /Consul 1\.8\.19e\\e\[31mvil/, 'what the API says stands there as text')
+  t.match(screens[1], /conflicting node id 'x' e\\e\[31mvil\\x9b2J/, 'and what the log says')
+  t.match(readFileSync(asked, 'utf8'), /^\/v1\/agent\/members$/m, 'the API was asked')
 })
 
 t.test(

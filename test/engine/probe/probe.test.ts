@@ -1,6 +1,7 @@
 import {spawnSync} from 'node:child_process'
 import {createHash} from 'node:crypto'
 import {
+  appendFileSync,
   chmodSync,
   copyFileSync,
   cpSync,
@@ -8,6 +9,7 @@ import {
   mkdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import {join} from 'node:path'
@@ -21,6 +23,9 @@ import {referenceBinary} from '../../reference/loopback.js'
 
 const SAMPLES = new URL('../../../fixtures/samples/', import.meta.url).pathname
 const SHELLS: readonly (readonly [string, ...string[]])[] = [['dash'], ['bash', '--posix'], ['busybox', 'sh']]
+/** What an answer may have of bytes and time before it is cut off. */
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+const ANSWER_MS_MAX = 15_000
 const shells = SHELLS.filter(([name]) => spawnSync('sh', ['-c', 'command -v "$1"', 'sh', name]).status === 0)
 
 interface Run {
@@ -141,6 +146,30 @@ for (const shell of shells) {
       sources: [join(configDir, '00.json'), join(configDir, '10.hcl')],
     })
     t.equal(valueOf(facts.journal)?.lines, 1)
+  })
+
+  t.test(`${name}: of a log of 100 MB the end is taken, in time, and the answer stays small`, async t => {
+    const dir = t.testdir({data: {}})
+    const logFile = join(dir, 'x.log')
+    const lines = Buffer.alloc(1 << 20, '2026/11/20 07:38:42 [INFO] agent: \u001b[31m noise \u0000\n')
+    for (let i = 0; i < 100; i++) appendFileSync(logFile, lines)
+    appendFileSync(
+      logFile,
+      '2026/11/20 07:38:43 [ERR] agent: failed to sync remote state: No cluster leader\n',
+    )
+    t.ok(statSync(logFile).size > 100e6)
+    const startedAtMs = performance.now()
+    const {facts, output} = run({shell, dataDir: join(dir, 'data'), logFile})
+    const tookMs = performance.now() - startedAtMs
+    t.ok(tookMs < ANSWER_MS_MAX, `${Math.round(tookMs)} ms`)
+    t.ok(output.length <= ANSWER_BYTES_MAX, `${output.length} bytes`)
+    const journal = valueOf(facts.journal)
+    t.ok(journal !== undefined && journal.lines > 1000, `${journal?.lines} lines`)
+    t.same(
+      journal?.matches.map(one => one.signature),
+      ['no-leader'],
+    )
+    rmSync(logFile)
   })
 
   t.test(`${name}: a host with nothing but a shell and the least of tools still answers`, async t => {
