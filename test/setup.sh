@@ -4,7 +4,7 @@
 set -eu
 packages='openssh-server openssh-client runit supervisor sudo iproute2 nftables debootstrap systemd-container util-linux
 golang-go golang-github-hashicorp-raft-dev golang-github-hashicorp-raft-boltdb-dev golang-github-hashicorp-serf-dev
-groff serf curl wget jq netcat-openbsd busybox procps git ca-certificates'
+groff serf curl wget jq netcat-openbsd openssl busybox procps git ca-certificates'
 missing=
 for package in $packages; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

@@ -55,7 +55,11 @@ async function withTls(socket: Duplex, tls: HttpTls, target: ForwardTarget): Pro
       rejectUnauthorized: tls.verify,
     })
     secure.once('secureConnect', () => resolve(secure))
-    secure.once('error', reject)
+    // A certificate that the server refuses shows after the handshake; its end would hide that reason from undici.
+    secure.on('error', error => {
+      reject(error)
+      secure.destroy(error)
+    })
   })
 }
 
@@ -179,10 +183,16 @@ function reasonOf(error: unknown, late: boolean): {why: Unread | 'lost'; detail:
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
     if (one instanceof TransportError) return {why: one.why, detail: printable(one.message, 200)}
   }
-  const {code, message, name} = error as {code?: string; message: string; name: string}
+  const {code, message, name, reason} = error as {
+    code?: string
+    message: string
+    name: string
+    reason?: unknown
+  }
   if (late) return {why: 'timed-out', detail: 'No answer in time.'}
   if (code === 'ECONNREFUSED') return {why: 'refused', detail: printable(message, 200)}
   // undici names its parser's errors; the newest of them has no code
   if (name === 'HTTPParserError') return {why: 'unparsable', detail: 'The answer is not HTTP.'}
-  return {why: 'failed', detail: printable(message, 200)}
+  // OpenSSL's own words, without the places in its source
+  return {why: 'failed', detail: printable(typeof reason === 'string' ? reason : message, 200)}
 }

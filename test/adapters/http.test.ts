@@ -1,11 +1,13 @@
+import {execFileSync, spawn} from 'node:child_process'
 import {mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync} from 'node:fs'
 import http from 'node:http'
+import https from 'node:https'
 import net from 'node:net'
 import {join} from 'node:path'
 import t from 'tap'
 import {makeHttpClient} from '../../src/adapters/http.js'
 import {makeConnector} from '../../src/adapters/transport/connector.js'
-import type {HttpAnswer, HttpRequest} from '../../src/ports/http.js'
+import type {HttpAnswer, HttpRequest, HttpTls} from '../../src/ports/http.js'
 import type {HostConnection} from '../../src/ports/transport.js'
 import {freePort, makeKey, makeKeyDir, requireProgram, sshTarget, startSshd} from '../helpers/sshd.js'
 
@@ -83,7 +85,7 @@ async function listen(server: net.Server, at: number | string): Promise<number> 
     typeof at === 'string' ? server.listen(at, resolve) : server.listen(at, '127.0.0.1', resolve),
   )
   closers.push(() => {
-    if (server instanceof http.Server) server.closeAllConnections()
+    if (server instanceof http.Server || server instanceof https.Server) server.closeAllConnections()
     server.close()
   })
   const address = server.address()
@@ -225,4 +227,94 @@ t.test('a unix socket that nobody serves is refused either way', async t => {
 t.test('a value with a line break cannot travel through a program and is not sent', async t => {
   const body = new TextEncoder().encode('{\n}')
   t.match(await ask(ways.curl, {method: 'PUT', body}), {kind: 'failed', why: 'unsupported'})
+})
+
+/** Makes an authority and, signed by it, a certificate for a name; the files are NAME.crt and NAME.key. */
+function certify(authority: string, ...names: readonly string[]): void {
+  const openssl = (...argv: readonly string[]) => execFileSync('openssl', argv, {cwd: keys, stdio: 'pipe'})
+  const request = ['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+  const files = (name: string, out: string) => ['-keyout', `${name}.key`, '-out', out, '-subj', `/CN=${name}`]
+  openssl(...request, '-x509', '-days', '2', ...files(authority, `${authority}.crt`))
+  for (const name of names) {
+    openssl(...request, ...files(name, `${name}.csr`), '-addext', `subjectAltName=DNS:${name}`)
+    const by = ['-CA', `${authority}.crt`, '-CAkey', `${authority}.key`, '-CAcreateserial']
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      ...by,
+      '-copy_extensions',
+      'copy',
+      '-days',
+      '2',
+      '-out',
+      `${name}.crt`,
+    )
+  }
+}
+
+/** A server that asks for a client certificate and, as those written in Go do, says why it takes none. */
+async function demanding(name: string, authority: string): Promise<number> {
+  const at = await freePort()
+  const files = ['-cert', `${name}.crt`, '-key', `${name}.key`, '-CAfile', authority]
+  const argv = [
+    's_server',
+    '-accept',
+    `127.0.0.1:${at}`,
+    ...files,
+    '-Verify',
+    '1',
+    '-verify_return_error',
+    '-www',
+  ]
+  const child = spawn('openssl', argv, {cwd: keys, stdio: ['ignore', 'pipe', 'ignore']})
+  closers.push(() => void child.kill('SIGKILL'))
+  for await (const said of child.stdout) if (String(said).includes('ACCEPT')) break
+  return at
+}
+
+t.test('over TLS the right authority, name and client certificate are taken, and none else', async t => {
+  const name = 'server.dc1.consul'
+  certify('ours', name, 'operator')
+  certify('theirs', 'stranger')
+  const read = (file: string) => readFileSync(join(keys, file))
+  const own = {key: read(`${name}.key`), cert: read(`${name}.crt`), ca: read('ours.crt')}
+  const open = await listen(https.createServer(own, api), 0)
+  const strict = await demanding(name, 'ours.crt')
+  const plain: HttpTls = {
+    caFile: join(keys, 'ours.crt'),
+    certFile: undefined,
+    keyFile: undefined,
+    serverName: name,
+    verify: true,
+  }
+  const proved = (who: string) => ({
+    ...plain,
+    certFile: join(keys, `${who}.crt`),
+    keyFile: join(keys, `${who}.key`),
+  })
+  const asked = async (to: number, tls: HttpTls | undefined) =>
+    ask(ways.forward, {target: {kind: 'tcp', host: '127.0.0.1', port: to}, tls})
+  const good = 'forward 200 GET none '
+  t.equal(line(await asked(open, plain)), good)
+  t.match(await asked(open, {...plain, caFile: join(keys, 'theirs.crt')}), {
+    kind: 'failed',
+    why: 'failed',
+    detail: /self-signed|unable to/,
+  })
+  t.match(await asked(open, {...plain, caFile: undefined}), {kind: 'failed', detail: /self-signed|unable to/})
+  t.match(await asked(open, {...plain, serverName: 'server.dc2.consul'}), {
+    kind: 'failed',
+    detail: /server\.dc2\.consul/,
+  })
+  t.equal(line(await asked(open, {...plain, caFile: undefined, verify: false})), good, 'only when told so')
+  t.match(await asked(open, {...plain, caFile: join(keys, 'none.crt')}), {
+    kind: 'failed',
+    detail: /none\.crt/,
+  })
+  t.match(await asked(strict, proved('operator')), {kind: 'answered', status: 200})
+  t.match(await asked(strict, plain), {kind: 'failed', detail: /certificate required/i})
+  t.match(await asked(strict, proved('stranger')), {kind: 'failed', detail: /unknown ca/i})
+  t.match(await asked(open, undefined), {kind: 'failed'}, 'plain HTTP there is no answer')
 })
