@@ -337,7 +337,7 @@ const server = require('node:http').createServer((request, response) => {
   response.statusCode = bodies[request.url] === undefined ? 500 : 200
   response.end(bodies[request.url] ?? bodies[''])
 })
-server.listen(0, '127.0.0.1', () => console.log(server.address().port))
+server.listen(0, '127.0.0.1', () => process.stdout.write(String(server.address().port)))
 `
 
 /** An API on loopback that answers these bodies by path, and `''` with status 500 to all else. */
