@@ -148,6 +148,8 @@ scenario(
     t.equal(late.length, 20)
     await holds(lab, best, late)
     await lab.kill(...doomed)
+    // While it still leads it would mend the other's log as soon as they meet
+    await lab.bereaved([best])
     await lab.heal()
     await lab.bereaved([old, best])
     const args = gone(operator, ...doomed)
