@@ -59,12 +59,12 @@ export class PlanSession {
 
   /**
    * Looks once more at the hosts declared dead, for less long than planning did: a host that is up answers within the
-   * limit, and one that is not must not hold up the recovery.
+   * limit, and one that is not must not hold up the recovery, nor the word of one that is.
    */
-  async lookAtDead(): Promise<readonly ServerObservation[]> {
-    const names = this.#names(host => host.role === 'dead')
-    if (names.size === 0) return []
-    return (await this.#collect([...names], deadConnectMs)).observation.servers
+  lookAtDead(): readonly Promise<readonly ServerObservation[]>[] {
+    return [...this.#names(host => host.role === 'dead')].map(
+      async name => (await this.#collect([name], deadConnectMs)).observation.servers,
+    )
   }
 
   #names(choose: (host: PlanHost) => boolean): ReadonlySet<string> {

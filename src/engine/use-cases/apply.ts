@@ -34,7 +34,7 @@ export async function apply(session: Session, plan: Plan, intent: ApplyIntent): 
       })
     const planSession = new PlanSession(session, plan)
     const looking = planSession.lookAtDead()
-    looking.catch(() => undefined) // told where it is awaited; the look at the living may fail first
+    for (const look of looking) look.catch(() => undefined) // told where it is awaited; the living may fail first
     const fleet = await planSession.observeLiving()
     checkCluster(plan, fleet)
     const withDead = (dead: readonly ServerObservation[]): FleetObservation => ({
@@ -43,14 +43,16 @@ export async function apply(session: Session, plan: Plan, intent: ApplyIntent): 
     })
     // One that lives answers as fast as the others, and is told before anything is done; silence takes longer.
     const {clock} = collect
-    const early = await beforeDeadline(looking, clock, clock.nowMs() + promptMs, () => [])
-    checkDrift(session, plan, withDead(early))
+    const untilMs = clock.nowMs() + promptMs
+    const early = await Promise.all(looking.map(look => beforeDeadline(look, clock, untilMs, () => [])))
+    checkDrift(session, plan, withDead(early.flat()))
     await journal.savePlan(plan)
     const writer = await JournalWriter.open(journal, collect.clock, plan.id, '')
     await writer.append({type: 'opened', by, ...intent.consent})
     const none = new Set<string>()
     const start = {done: none, begun: none, interrupted: none, journal: plan.id, prefix: ''}
-    const deadSpeak = async (): Promise<readonly string[]> => driftOfDead(plan, withDead(await looking))
+    const deadSpeak = async (): Promise<readonly string[]> =>
+      driftOfDead(plan, withDead((await Promise.all(looking)).flat()))
     return await applyPlan(planSession.applyDeps(intent, deadSpeak), plan, start)
   })
 }
