@@ -28,6 +28,12 @@ const LOOKS_MORE = 3
 const passing: ReadonlySet<string> = new Set(['LEADER_UNSURE', 'DEAD_BUT_ANSWERS'])
 
 /**
+ * How long gossip may have a member that is gone as alive, in milliseconds: it is probed within seconds, and suspected
+ * for up to six times the least time (memberlist config.go, `SuspicionMaxTimeoutMult`). Elections may be faster.
+ */
+const gossipTakesMs = 15_000
+
+/**
  * Observes and plans. A plan that rests on there being no leader is made only after the cluster stayed leaderless for
  * longer than an election may take: survivors go on naming a dead leader, or are in the middle of electing one, for
  * up to 13 s with Consul's defaults.
@@ -39,7 +45,8 @@ export async function makePlan(session: Session, intent: PeersFixIntent, onWait:
   session.requireReached(observation)
   let result = plan(session, observation, intent)
   const electionTakesMs = someServerRuns(observation) ? electionMs(observation) : 0
-  const giveUpMs = clock.nowMs() + electionTakesMs
+  const passesMs = electionTakesMs === 0 ? 0 : Math.max(electionTakesMs, gossipTakesMs)
+  const giveUpMs = clock.nowMs() + passesMs
   let leaderlessSinceMs = isLeaderless(result) ? clock.nowMs() : undefined
   for (;;) {
     const unsure = result.kind === 'refused' && passing.has(result.code)
