@@ -55,6 +55,16 @@ export interface PoolMember {
   readonly delegate: readonly [min: number, max: number, current: number]
 }
 
+/** The versions that a member speaks, as `serf.Member` names them; the HTTP API and port 8400 alike. */
+export const protocolsOf = ({protocol, delegate}: PoolMember) => ({
+  ProtocolMin: protocol[0],
+  ProtocolMax: protocol[1],
+  ProtocolCur: protocol[2],
+  DelegateMin: delegate[0],
+  DelegateMax: delegate[1],
+  DelegateCur: delegate[2],
+})
+
 /** What the leader knows of a server's health (`ServerHealth`, consul agent/structs/operator.go). */
 export interface ServerHealth {
   readonly id: string

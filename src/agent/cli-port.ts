@@ -5,6 +5,7 @@ import {parseIp} from '../core/codec/address-bytes.js'
 import type {CliRequest} from '../core/codec/cli-port.js'
 import {CliRequestReader, encodeCliReply} from '../core/codec/cli-port.js'
 import type {MsgpackInput} from '../core/codec/msgpack.js'
+import {protocolsOf} from './backend.js'
 import type {AgentBackend, KeyringOperation, PoolMember} from './backend.js'
 import type {Listener} from './options.js'
 
@@ -211,11 +212,6 @@ function memberOf(member: PoolMember): MsgpackInput {
     Port: member.port,
     Tags: member.tags,
     Status: STATUSES[member.status] ?? 'none',
-    ProtocolMin: member.protocol[0],
-    ProtocolMax: member.protocol[1],
-    ProtocolCur: member.protocol[2],
-    DelegateMin: member.delegate[0],
-    DelegateMax: member.delegate[1],
-    DelegateCur: member.delegate[2],
+    ...protocolsOf(member),
   }
 }

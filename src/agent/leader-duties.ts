@@ -1,6 +1,7 @@
 import {encodeDeregistration, encodeRegistration} from '../core/fsm/commands.js'
 import type {CatalogCheck, CatalogService} from '../core/fsm/messages.js'
 import {isRefused} from '../core/fsm/messages.js'
+import {NO_CHECK} from '../core/fsm/read-records.js'
 import type {StateMachine} from '../core/fsm/state-machine.js'
 import {nodeKey, partKey} from '../core/fsm/tables.js'
 import type {Member} from '../core/gossip/member.js'
@@ -154,18 +155,12 @@ export class LeaderDuties {
   ): Promise<void> {
     const {datacenter, driver} = this.deps
     const check: CatalogCheck = {
+      ...NO_CHECK,
       node: name,
       checkId: SERF_HEALTH,
       name: 'Serf Health Status',
       status,
-      notes: '',
       output: status === 'passing' ? ALIVE : FAILED,
-      serviceId: '',
-      serviceName: '',
-      serviceTags: null,
-      type: '',
-      createIndex: 0,
-      modifyIndex: 0,
     }
     const node = {
       id: tags['id'] ?? '',

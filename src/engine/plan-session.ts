@@ -38,20 +38,18 @@ export class PlanSession {
     this.#plan = plan
   }
 
-  /** Observes the plan's hosts, the dead ones included: one that answers is news. */
+  /** Observes the fleet, the hosts declared dead included: one that answers is news. */
   async observeAll(): Promise<FleetObservation> {
-    const {observation, hosts} = await this.#session.observe()
-    this.#session.requireReached(observation)
-    for (const host of hosts) this.#hosts.set(host.server.host, host)
-    return observation
+    return await this.#observeBut(new Set())
   }
 
   /** Observes the fleet without the hosts declared dead; those are looked at beside it, see `lookAtDead`. */
   async observeLiving(): Promise<FleetObservation> {
-    const {observation, hosts} = await this.#session.observe(
-      {},
-      this.#names(host => host.role === 'dead'),
-    )
+    return await this.#observeBut(this.#names(host => host.role === 'dead'))
+  }
+
+  async #observeBut(except: ReadonlySet<string>): Promise<FleetObservation> {
+    const {observation, hosts} = await this.#session.observe({}, except)
     this.#session.requireReached(observation)
     for (const host of hosts) this.#hosts.set(host.server.host, host)
     return observation

@@ -1,11 +1,3 @@
 #!/bin/sh
-# Builds the reference server from Debian's Go packages into test/.build/consul, without network or modules.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-go=/usr/lib/go/bin/go
-[ -x "$go" ] || go=go
-mkdir -p "$here/../.build"
-cd "$here"
-GO111MODULE=off GOFLAGS= GOPATH=/usr/share/gocode CGO_ENABLED=0 GOCACHE="${GOCACHE:-$here/../.build/go-cache}" \
-  "$go" build -o ../.build/consul.new .
-mv ../.build/consul.new ../.build/consul
+# Builds the reference server into test/.build/consul.
+exec "$(dirname "$0")/../go-build.sh" reference consul

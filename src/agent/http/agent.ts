@@ -1,6 +1,7 @@
 import {cpus, freemem, hostname, totalmem, uptime} from 'node:os'
 import {NO_CHECK} from '../../core/fsm/read-records.js'
 import {textOf} from '../../core/fsm/byte-string.js'
+import {protocolsOf} from '../backend.js'
 import type {HttpAnswer, PoolMember, Problem} from '../backend.js'
 import {Failure, emptyAnswer, jsonAnswer} from './answers.js'
 import {checkJson} from './catalog-json.js'
@@ -53,12 +54,7 @@ const memberJson = (member: PoolMember) => ({
   Port: member.port,
   Tags: sortedMap(member.tags),
   Status: member.status,
-  ProtocolMin: member.protocol[0],
-  ProtocolMax: member.protocol[1],
-  ProtocolCur: member.protocol[2],
-  DelegateMin: member.delegate[0],
-  DelegateMax: member.delegate[1],
-  DelegateCur: member.delegate[2],
+  ...protocolsOf(member),
 })
 
 /** `PUT /v1/agent/join/ADDRESS`. */

@@ -1,6 +1,7 @@
 import {randomBytes} from 'node:crypto'
 import {readdir, readFile, stat} from 'node:fs/promises'
 import {dirname, join} from 'node:path'
+import type {DrillReport} from '../../core/model/drill-report.js'
 import {LocalCluster} from '../cluster.js'
 import {commandRuns, recordCommands, recordedCommands} from '../command-record.js'
 import {findAgent} from '../process.js'
@@ -12,7 +13,7 @@ import {Load, readKeys} from './load.js'
 import {peerSets, strayServers} from './peers.js'
 import type {DrillWorld, RepairStep, Scenario} from './scenario.js'
 import {sameNames, scoreDrill} from './score.js'
-import type {DrillFacts, DrillReport} from './score.js'
+import type {DrillFacts} from './score.js'
 import {currentLeader, Watch} from './watch.js'
 
 type Environment = Readonly<Record<string, string | undefined>>

@@ -2,6 +2,7 @@ import type {Deregistration, Registration} from './catalog.js'
 import type {AutopilotConfig, KvEntry, Session} from './messages.js'
 import {CommandType, IGNORE_UNKNOWN} from './messages.js'
 import {PackWriter} from './pack-writer.js'
+import {NO_ENTRY, NO_SESSION} from './read-records.js'
 import type {RestorePart} from './restore.js'
 import {writeRestorePart} from './restore.js'
 import type {TxnOperation} from './txn.js'
@@ -15,15 +16,7 @@ import {
 } from './write-records.js'
 
 /** An entry with nothing but a key: what deletions need. */
-export const bareEntry = (key: string): KvEntry => ({
-  key,
-  value: null,
-  flags: 0,
-  createIndex: 0,
-  modifyIndex: 0,
-  lockIndex: 0,
-  session: '',
-})
+export const bareEntry = (key: string): KvEntry => ({...NO_ENTRY, key})
 
 /** The command for an operation on a key (`structs.KVSRequest`). */
 export function encodeKv(datacenter: string, op: string, entry: KvEntry): Uint8Array {
@@ -43,18 +36,7 @@ export function encodeSession(datacenter: string, op: 'create' | 'destroy', sess
 }
 
 /** A session with nothing but an id: what ending it needs. */
-export const bareSession = (id: string): Session => ({
-  id,
-  name: '',
-  node: '',
-  lockDelayNs: 0,
-  behavior: '',
-  ttl: '',
-  nodeChecks: [],
-  serviceChecks: null,
-  createIndex: 0,
-  modifyIndex: 0,
-})
+export const bareSession = (id: string): Session => ({...NO_SESSION, id})
 
 /** The command that writes a node, and as wanted a service and checks of it (`structs.RegisterRequest`). */
 export function encodeRegistration(registration: Registration): Uint8Array {

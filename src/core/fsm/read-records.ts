@@ -20,15 +20,7 @@ export function eachPair(reader: PackReader, take: (key: string) => void): void 
 
 /** `structs.DirEntry`. Key and value are byte strings. */
 export function readEntry(reader: PackReader): KvEntry {
-  const entry: Mutable<KvEntry> = {
-    key: '',
-    value: null,
-    flags: 0,
-    createIndex: 0,
-    modifyIndex: 0,
-    lockIndex: 0,
-    session: '',
-  }
+  const entry: Mutable<KvEntry> = {...NO_ENTRY}
   for (let pairs = reader.mapHead(); pairs > 0; pairs--) {
     switch (reader.key()) {
       case 'Key':
@@ -59,7 +51,8 @@ export function readEntry(reader: PackReader): KvEntry {
   return entry
 }
 
-const NO_ENTRY: KvEntry = {
+/** An entry with nothing set. */
+export const NO_ENTRY: KvEntry = {
   key: '',
   value: null,
   flags: 0,
@@ -93,7 +86,8 @@ export function readSessionCommand(reader: PackReader): SessionCommand {
   return {op, session}
 }
 
-const NO_SESSION: Session = {
+/** A session with nothing set. */
+export const NO_SESSION: Session = {
   id: '',
   name: '',
   node: '',

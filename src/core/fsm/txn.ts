@@ -12,7 +12,7 @@ import type {
   TxnResult,
 } from './messages.js'
 import type {PackReader} from './pack-reader.js'
-import {eachPair, readCheck, readEntry, readRegistration, readService} from './read-records.js'
+import {eachPair, NO_ENTRY, readCheck, readEntry, readRegistration, readService} from './read-records.js'
 import type {Change} from './tables.js'
 import {nodeKey, partKey} from './tables.js'
 
@@ -219,12 +219,3 @@ function readOperation(reader: PackReader): TxnOperation {
 }
 
 type TxnPart = {kv: KvEntry} | {node: CatalogNode} | {service: CatalogService} | {check: CatalogCheck}
-const NO_ENTRY: KvEntry = {
-  key: '',
-  value: null,
-  flags: 0,
-  createIndex: 0,
-  modifyIndex: 0,
-  lockIndex: 0,
-  session: '',
-}

@@ -1,38 +1,9 @@
+import type {DrillReport} from '../../core/model/drill-report.js'
 import {printable, shellCommand} from '../../core/text.js'
 import {renderTable} from './table.js'
 import {mark} from './theme.js'
 import type {Theme} from './theme.js'
 import {wrap} from './text.js'
-
-/** What a report screen needs of a drill's report. */
-export interface DrillReportView {
-  readonly scenario: string
-  readonly solved: boolean
-  readonly score: number
-  readonly checks: readonly {
-    readonly name: string
-    readonly points: number
-    readonly outOf: number
-    readonly sentence: string
-  }[]
-  readonly seconds: {
-    readonly untilLost: number | null
-    readonly untilLeader: number | null
-    readonly untilWrites: number | null
-    readonly whole: number
-  }
-  readonly writes: {
-    readonly acknowledged: number
-    readonly found: number
-    readonly lostWithServers: readonly string[]
-    readonly givenUp: readonly string[]
-  }
-  readonly commands: readonly {
-    readonly seconds: number
-    readonly line: string
-    readonly exit: number | null
-  }[]
-}
 
 interface Layout {
   readonly theme: Theme
@@ -81,7 +52,7 @@ const named = (keys: readonly string[]): string => {
 const time = (seconds: number | null): string => (seconds === null ? 'never' : `${seconds.toFixed(1)} s`)
 
 /** The scored report. */
-export function renderDrillReport(report: DrillReportView, lesson: string, {theme, width}: Layout): string {
+export function renderDrillReport(report: DrillReport, lesson: string, {theme, width}: Layout): string {
   const {seconds, writes} = report
   const checks = report.checks.flatMap(check => {
     const sign = mark(theme, check.points === check.outOf ? 'ok' : check.points > 0 ? 'warn' : 'bad')

@@ -32,6 +32,14 @@ export async function untilLeaderless({cluster, until}: DrillWorld): Promise<voi
 
 const remove = (names: readonly string[]): readonly string[] => names.flatMap(name => ['--remove', name])
 
+const BURNT = ['server3', 'server4', 'server5']
+
+const takeOutTheBurnt = (cluster: LocalCluster): readonly RepairStep[] => [
+  doctorWords(cluster),
+  fixWords(cluster, ...remove(BURNT)),
+  doctorWords(cluster),
+]
+
 /** Settings without autopilot's tidying, which takes a failed server out while it still can and so spoils the failure. */
 export const noCleanUp = (): Readonly<Record<string, unknown>> => ({
   autopilot: {cleanup_dead_servers: false, server_stabilization_time: '1s'},
@@ -51,15 +59,11 @@ export const majorityDead: Scenario = {
   raftProtocol: 3,
   writes: 200,
   inject: async world => {
-    await world.cluster.destroy(world.cluster.members(['server3', 'server4', 'server5']))
+    await world.cluster.destroy(world.cluster.members(BURNT))
     await untilLeaderless(world)
   },
   goal: {peers: ['server1', 'server2'], plansAreWrong: false},
-  repair: cluster => [
-    doctorWords(cluster),
-    fixWords(cluster, ...remove(['server3', 'server4', 'server5'])),
-    doctorWords(cluster),
-  ],
+  repair: takeOutTheBurnt,
 }
 
 /** As before, and one of the two that are left was down for a while. */
@@ -82,16 +86,12 @@ export const oneSurvivorBehind: Scenario = {
     await cluster.stop(cluster.members(['server2']), 'SIGKILL')
     await load.write(60, 20_000)
     world.failing()
-    await cluster.destroy(cluster.members(['server3', 'server4', 'server5']))
+    await cluster.destroy(cluster.members(BURNT))
     if (late !== undefined) await cluster.start([late])
     await untilLeaderless(world)
   },
   goal: {peers: ['server1', 'server2'], plansAreWrong: false},
-  repair: cluster => [
-    doctorWords(cluster),
-    fixWords(cluster, ...remove(['server3', 'server4', 'server5'])),
-    doctorWords(cluster),
-  ],
+  repair: takeOutTheBurnt,
 }
 
 /** Every server leaves at once, as on a shutdown of the whole site. */
