@@ -53,6 +53,11 @@ export class MuxConnection {
     socket.once('close', () => this.end())
   }
 
+  /** Streams that are not at their end. */
+  get openStreams(): number {
+    return this.listeners.size
+  }
+
   /** Takes bytes of the connection. */
   receive(bytes: Uint8Array): void {
     for (const event of this.session.receive(bytes)) this.handle(event)
@@ -121,10 +126,12 @@ export class MuxConnection {
 
   private flush(): void {
     for (const bytes of this.session.takeOutput()) this.out.write(bytes)
+    // Whose last byte has come and gone is told nothing more
+    for (const id of this.session.takeFinished()) this.listeners.delete(id)
   }
 
   private ping(): void {
-    if (this.listeners.size === 0) return
+    if (this.openStreams === 0) return
     if (this.pinged !== this.ponged) return this.close()
     this.session.ping(++this.pinged)
     this.flush()

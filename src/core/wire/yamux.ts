@@ -54,6 +54,7 @@ export class YamuxSession {
   private readonly store = new ByteStore()
   private readonly streams = new Map<number, Stream>()
   private output: Uint8Array[] = []
+  private finished: number[] = []
   private nextId: number
   private broken = false
 
@@ -75,6 +76,13 @@ export class YamuxSession {
     const {output} = this
     this.output = []
     return output
+  }
+
+  /** Streams that have come to their end since the last call because both sides have said that no more comes. */
+  takeFinished(): readonly number[] {
+    const {finished} = this
+    this.finished = []
+    return finished
   }
 
   /** Bytes that wait for the peer to make room for them. */
@@ -230,7 +238,7 @@ export class YamuxSession {
   }
 
   private forget(id: number, stream: Stream): void {
-    if (stream.sentFin && stream.gotFin) this.streams.delete(id)
+    if (stream.sentFin && stream.gotFin && this.streams.delete(id)) this.finished.push(id)
   }
 
   private fail(events: YamuxEvent[], text: string): void {
