@@ -70,7 +70,8 @@ function answer(directory: string, request: StoreRequest): StoreReply {
  * one trip through the thread pool instead of two for a write and its sync.
  */
 export class SegmentFile {
-  private fd: number | undefined
+  /** Shared by all who come while it is under way, so that there is one descriptor. */
+  private opened: Promise<number> | undefined
   private users = 0
   private closing = false
   constructor(
@@ -116,25 +117,38 @@ export class SegmentFile {
   /** Closes the file once nobody reads it any more. */
   async close(): Promise<void> {
     this.closing = true
-    if (this.users > 0 || this.fd === undefined) return
-    const fd = this.fd
-    this.fd = undefined
-    await closeFile(fd)
+    if (this.users > 0 || this.opened === undefined) return
+    const {opened} = this
+    this.opened = undefined
+    await closeFile(await opened)
   }
 
-  private async open(make: boolean): Promise<number> {
-    if (this.fd !== undefined) return this.fd
+  private open(make: boolean): Promise<number> {
+    const opened = (this.opened ??= this.openOrMake(make))
+    // One that failed is tried again by the next
+    opened.catch(() => {
+      if (this.opened === opened) this.opened = undefined
+    })
+    return opened
+  }
+
+  private async openOrMake(make: boolean): Promise<number> {
     const path = join(this.directory, this.name)
     const {O_RDWR, O_DSYNC, O_CREAT, O_EXCL} = constants
     try {
-      return (this.fd ??= await openFile(path, O_RDWR | O_DSYNC))
+      return await openFile(path, O_RDWR | O_DSYNC)
     } catch (error) {
       if (!make || errorCode(error) !== 'ENOENT') throw error
     }
-    this.fd = await openFile(path, O_RDWR | O_DSYNC | O_CREAT | O_EXCL, 0o600)
-    await resizeFile(this.fd, this.sizeLimit)
-    await syncFile(this.fd)
-    await syncDirectory(this.directory)
-    return this.fd
+    const fd = await openFile(path, O_RDWR | O_DSYNC | O_CREAT | O_EXCL, 0o600)
+    try {
+      await resizeFile(fd, this.sizeLimit)
+      await syncFile(fd)
+      await syncDirectory(this.directory)
+      return fd
+    } catch (error) {
+      await closeFile(fd)
+      throw error
+    }
   }
 }
