@@ -18,7 +18,7 @@ const RETAINED = 2
 const CHUNK_BYTES = 256 * 1024
 const TEMPORARY = '.tmp'
 /** Names of our making and hashicorp/raft's: term, index, milliseconds. */
-const NAME = /^\d{1,16}-\d{1,16}-\d{1,16}$/
+const NAME = /^\d{1,16}-\d{1,16}-(\d{1,16})$/
 const ZERO: Halves = {high: 0, low: 0}
 
 /** The snapshots under a raft directory, laid out as hashicorp/raft does it (file_snapshot.go). */
@@ -73,7 +73,7 @@ export class FileSnapshots implements SnapshotStore {
     return this.listUsable()
   }
 
-  /** Whole snapshots, newest first by term, index and name. One whose meta.json does not parse is passed over. */
+  /** Whole snapshots, newest first by term, index and time of making. One whose meta.json does not parse is passed over. */
   async listUsable(): Promise<readonly SnapshotMeta[]> {
     const metas: SnapshotMeta[] = []
     for (const name of await this.names()) {
@@ -84,7 +84,7 @@ export class FileSnapshots implements SnapshotStore {
         if (!(error instanceof StoreFault) && errorCode(error) !== 'ENOENT') throw error
       }
     }
-    return metas.sort((a, b) => b.term - a.term || b.index - a.index || (a.id < b.id ? 1 : -1))
+    return metas.sort((a, b) => b.term - a.term || b.index - a.index || madeMs(b.id) - madeMs(a.id))
   }
 
   /** Removes what crashes have left behind under temporary names. */
@@ -115,7 +115,10 @@ export class FileSnapshots implements SnapshotStore {
   private async begin(head: SnapshotHead): Promise<SnapshotFileWriter> {
     const made = await mkdir(this.directory, {recursive: true, mode: 0o755})
     if (made !== undefined) await syncDirectory(dirname(this.directory))
-    this.lastMs = Math.max(this.lastMs + 1, Math.floor(this.nowMs()))
+    // Above all that are there, even if the clock was set back: of two snapshots of one entry, as a recovery makes
+    // them, the name alone tells which one counts
+    const there = (await this.names()).map(madeMs)
+    this.lastMs = Math.max(Math.floor(this.nowMs()), Math.max(this.lastMs, ...there) + 1)
     const id = `${head.term}-${head.index}-${this.lastMs}`
     const path = this.path(id) + TEMPORARY
     await mkdir(path, {mode: 0o755})
@@ -123,6 +126,9 @@ export class FileSnapshots implements SnapshotStore {
     return new SnapshotFileWriter(path, id, head, state)
   }
 }
+
+/** Milliseconds in the name of a snapshot, also of one that is being written. */
+const madeMs = (name: string): number => Number(NAME.exec(name.replace(TEMPORARY, ''))?.[1] ?? 0)
 
 class SnapshotFileWriter implements SnapshotWriter {
   private crc = ZERO

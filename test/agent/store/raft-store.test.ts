@@ -286,6 +286,47 @@ void t.test('snapshots are written as hashicorp/raft lays them out, and two are 
   await opened.store.close()
 })
 
+void t.test('of two snapshots of one entry the later one counts, even if the clock was set back', async t => {
+  const directory = t.testdir()
+  let last = ''
+  // Of years with thirteen, twelve and fourteen digits of milliseconds
+  for (const [attempt, nowMs] of [1_800_000_000_000, 900_000_000_000, 40_000_000_000_000, 1].entries()) {
+    const opened = await Opened.at(directory, {nowMs: () => nowMs})
+    if (attempt === 0) await opened.put(entries(1, 30))
+    const head = {index: 10, term: 1, configuration, configurationIndex: attempt + 1}
+    if (attempt % 2 === 0) last = (await (await opened.store.snapshots.create(head)).finish()).id
+    else {
+      const meta = await (await opened.store.snapshots.receive(head)).finish()
+      await opened.store.snapshots.install(meta)
+      last = meta.id
+    }
+    t.equal((await opened.store.snapshots.list())[0]?.id, last, `as listed, attempt ${attempt}`)
+    await opened.store.close()
+    const again = await Opened.at(directory, {nowMs: () => 1})
+    t.match(again.store.found.snapshot, {id: last, configurationIndex: attempt + 1})
+    await again.store.close()
+  }
+})
+
+void t.test('a later entry counts more than a later time', async t => {
+  const directory = t.testdir()
+  let nowMs = 2_000_000_000_000
+  const opened = await Opened.at(directory, {nowMs: () => nowMs})
+  await opened.put(entries(1, 30))
+  for (const [term, index] of [
+    [2, 20],
+    [1, 25],
+    [2, 9],
+  ] as const) {
+    const head = {index, term, configuration, configurationIndex: 1}
+    const meta = await (await opened.store.snapshots.receive(head)).finish()
+    nowMs += 1000
+    await opened.store.snapshots.install(meta)
+    t.match(await opened.store.snapshots.list(), [{term: 2, index: 20}])
+  }
+  await opened.store.close()
+})
+
 void t.test('a damaged snapshot is passed over at the start, and all damaged ones stop it', async t => {
   const directory = t.testdir()
   const opened = await Opened.at(directory)

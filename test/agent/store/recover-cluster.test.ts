@@ -112,6 +112,17 @@ void t.test(
   },
 )
 
+void t.test('a recovery counts even if the clock stands before the one that came before it', async t => {
+  const directory = await stopped(t, {'peers.json': objects, 'peers.info': 'x'})
+  await recoverFromPeersFile(directory, 3, log, {nowMs: () => 1_900_000_000_000})
+  const elsewhere = objects.replace('127.0.0.1', '127.0.0.2')
+  writeFileSync(join(directory, 'peers.json'), elsewhere)
+  await recoverFromPeersFile(directory, 3, log, {nowMs: () => 1_700_000_000_000})
+  const store = await open(directory)
+  t.match(store.found.snapshot, {index: 4, configuration: {servers: [{address: '127.0.0.2:8300'}]}})
+  await store.close()
+})
+
 void t.test('a list is read with protocol 2, and what cannot be taken stays and changes nothing', async t => {
   const directory = await stopped(t, {'peers.json': '["127.0.0.1:8300"]', 'peers.info': 'x'})
   await t.rejects(
