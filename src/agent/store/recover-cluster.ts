@@ -119,8 +119,13 @@ async function recoverCluster(
       )
     const last = await replay(store, machine)
     const writer = await store.snapshots.create({...last, configuration, configurationIndex: 1})
-    for (const chunk of machine.snapshot()) await writer.write(chunk)
-    await writer.finish()
+    try {
+      for (const chunk of machine.snapshot()) await writer.write(chunk)
+      await writer.finish()
+    } catch (error) {
+      await writer.abort()
+      throw error
+    }
     await new Promise<void>((resolve, reject) => {
       persisted = resolve
       failed = reject

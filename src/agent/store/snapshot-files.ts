@@ -150,8 +150,11 @@ class SnapshotFileWriter implements SnapshotWriter {
 
   async finish(): Promise<SnapshotMeta> {
     this.ended = true
-    await this.state.sync()
-    await this.state.close()
+    try {
+      await this.state.sync()
+    } finally {
+      await this.state.close()
+    }
     const meta: SnapshotMeta = {...this.head, id: this.id, size: this.size}
     const file = await open(join(this.path, 'meta.json'), 'wx', 0o644)
     try {
@@ -165,9 +168,13 @@ class SnapshotFileWriter implements SnapshotWriter {
   }
 
   async abort(): Promise<void> {
-    if (!this.ended) await this.state.close()
+    const open = !this.ended
     this.ended = true
-    await rm(this.path, {recursive: true, force: true})
+    try {
+      if (open) await this.state.close()
+    } finally {
+      await rm(this.path, {recursive: true, force: true})
+    }
   }
 }
 
