@@ -5,7 +5,8 @@ import {EXIT_ALREADY, runRootScript, wordsOf} from '../root-script.js'
 
 /**
  * Shell functions that several managers use. `tree` prints a process with all that descend from it: a run script that
- * does not exec would otherwise die alone and leave the server behind. `end_all` signals, waits and then kills. Both
+ * does not exec would otherwise die alone and leave the server behind. `soon` waits a little for what is about to be, at
+ * first very little. `end_all` signals, waits and then kills. Both
  * refuse what is not the id of one ordinary process: 0, 1 and negative numbers would reach far more than a server.
  */
 export const PROCESS_FUNCTIONS = `
@@ -16,6 +17,7 @@ tree() { process "$1" || return 1
   END {for (p in up) {q = p; while (q in up && q != root) q = up[q]; if (q == root) print p}}'; }
 alive() { for p in "$@"; do case $(sed -n 's/^State:[[:space:]]*//p' "/proc/$p/status" 2>/dev/null) in ''|Z*|X*) ;; *) return 0 ;; esac; done; return 1; }
 nap() { sleep 0.1 2>/dev/null || sleep 1; }
+soon() { soons=$((\${soons:-0} + 1)); if [ "$soons" -gt 10 ] || ! sleep 0.02 2>/dev/null; then nap; fi; }
 end_all() { sig=$1; ticks=$2; shift 2
   [ $# -gt 0 ] || return 0
   for p in "$@"; do process "$p" || return 1; done
@@ -23,7 +25,7 @@ end_all() { sig=$1; ticks=$2; shift 2
   while alive "$@" && [ "$ticks" -gt 0 ]; do nap; ticks=$((ticks - 1)); done
   alive "$@" || return 0
   kill -s KILL "$@" 2>/dev/null
-  ticks=100; while alive "$@" && [ "$ticks" -gt 0 ]; do nap; ticks=$((ticks - 1)); done
+  ticks=110; while alive "$@" && [ "$ticks" -gt 0 ]; do soon; ticks=$((ticks - 1)); done
   ! alive "$@"; }
 `
 
