@@ -2,10 +2,11 @@
  * Proves a server stopped, three ways at once: no process of it, no socket on its Raft port, nobody holds its store.
  * 1 executable, 2 data directory, 3 store, 4 address of the Raft transport, 5 its port; each may be empty. Ends with 0
  * when it is stopped, else with 73 and the reason. A process of the same executable (of a product's usual name where
- * the server was not seen running) counts as this server unless its
- * command line names another data directory (the last one named counts; links are followed, and a relative name counts as
- * this one). Where the executable is `*` several servers run on this machine under the same program and user, and only a
- * process that names this data directory counts. A stopped (T) process counts as running, a zombie does not. Locks are
+ * the server was not seen running) counts as this server unless its command line names another data directory (the last
+ * one named counts; links are followed, and a relative name counts as this one). Where the executable is `*` several
+ * servers run on this machine under the same program and user, and only a process that names this data directory counts.
+ * One `ls` picks the processes that are looked at; all are, where it prints what cannot be a link or the executable has
+ * a name that some `ls` would not print as it is. A stopped (T) process counts as running, a zombie does not. Locks are
  * matched by inode alone: overlays report other devices, and one alarm too many is the right mistake here.
  */
 export const PROVE_STOPPED = `
@@ -18,7 +19,21 @@ done
 same() { case $1 in /*) ;; *) return 0 ;; esac
   [ "\${1%/}" = "\${2%/}" ] || [ "$(readlink -f "$1")" = "$(readlink -f "$2")" ]; }
 all='/proc/[0-9]*'
-if [ "$exe" = '*' ]; then all=$(grep -ls -e data-dir /proc/[0-9]*/cmdline | sed 's,/cmdline$,,'); fi
+if [ "$exe" = '*' ]; then all=$(grep -ls -e data-dir /proc/[0-9]*/cmdline | sed 's,/cmdline$,,')
+else case $exe in *[!A-Za-z0-9/._+-]*) ;; *)
+  links=$(ls -ln /proc/[0-9]*/exe 2>/dev/null)
+  case $links in *' -> '*) all=
+    while IFS= read -r line; do
+      case $line in l*) ;; *) all='/proc/[0-9]*'; break ;; esac
+      own=\${line#* -> }; own=\${own% (deleted)}
+      if [ -n "$exe" ]; then [ "$own" = "$exe" ] || continue
+      else case \${own##*/} in consul | nomad | vault | bao | rqlited) ;; *) continue ;; esac; fi
+      pid=\${line%%/exe -> *}; all="$all /proc/\${pid##*/}"
+    done <<LINKS
+$links
+LINKS
+  esac
+esac; fi
 for proc in $all; do
   pid=\${proc#/proc/}
   own=$(readlink "$proc/exe" 2>/dev/null) || continue

@@ -24,8 +24,8 @@ function sh(script: string, args: readonly string[]): {code: number | null; word
 }
 
 /** A program that looks like a server: an executable of its own, with `agent` on its command line. */
-async function server(t: Test, words: readonly string[]) {
-  const root = t.testdir({agent: 'read nothing\n'})
+async function server(t: Test, words: readonly string[], directory = 'bin') {
+  const root = join(t.testdir({[directory]: {agent: 'read nothing\n'}}), directory)
   const executable = join(root, 'consul')
   copyFileSync('/bin/sh', executable)
   chmodSync(executable, 0o755)
@@ -53,6 +53,27 @@ t.test('a process of the server is seen by its executable, unless it has another
   )
   child.kill('SIGKILL')
   await gone
+  t.match(sh(PROVE_STOPPED, [executable, '/srv/a', '', '', '']), {code: 0, words: ''})
+})
+
+t.test('an executable is found by its name after it was replaced, and under any name', async t => {
+  const {executable, child, gone} = await server(t, ['-data-dir=/srv/a'])
+  rmSync(executable)
+  t.match(sh(PROVE_STOPPED, [executable, '/srv/a', '', '', '']), {code: 73}, 'an upgraded package')
+  t.match(sh(PROVE_STOPPED, ['', '/srv/a', '', '', '']), {code: 73}, 'and its executable is not known')
+  child.kill('SIGKILL')
+  await gone
+  for (const odd of ['a b', 'a\nb', 'ä', 'a -> b', "a'b"]) {
+    const one = await server(t, ['-data-dir=/srv/a'], odd)
+    t.match(
+      sh(PROVE_STOPPED, [one.executable, '/srv/a', '', '', '']),
+      {code: 73},
+      `in ${JSON.stringify(odd)}`,
+    )
+    t.match(sh(PROVE_STOPPED, ['', '/srv/a', '', '', '']), {code: 73}, 'and its executable is not known')
+    one.child.kill('SIGKILL')
+    await one.gone
+  }
   t.match(sh(PROVE_STOPPED, [executable, '/srv/a', '', '', '']), {code: 0, words: ''})
 })
 
