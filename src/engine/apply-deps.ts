@@ -46,8 +46,11 @@ export interface Start {
 /** Writing steps: none of them runs before the barrier is proved again. */
 export const writing: ReadonlySet<string> = new Set(['fence', 'write-file', 'move-away', 'restore-copy'])
 
-/** Phases of a recovery without a leader that write nothing on a host beside a lock, a hold and the record of both. */
-const aheadOfTheDead: ReadonlySet<string> = new Set(['lock', 'hold', 'stop', 'prove', 'reread'])
+/** Steps that change nothing: what they require is asked while they look, and must hold as well. */
+export const readOnly: ReadonlySet<string> = new Set(['reread-log', 'read-back'])
+
+/** Phases of a recovery without a leader that leave nothing behind once they are undone, but a copy. */
+const aheadOfTheDead: ReadonlySet<string> = new Set(['lock', 'hold', 'stop', 'prove', 'reread', 'copy'])
 
 /**
  * Whether a phase may run while the servers declared dead are still being looked at: it can be undone, and the servers

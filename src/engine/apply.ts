@@ -2,7 +2,7 @@ import type {Condition, Phase, Plan, Step} from '../core/model/plan.js'
 import type {ApplyOutcome, Place, StopCode} from '../core/model/progress.js'
 import {shortcomings, verifiedNote} from '../core/model/verdict.js'
 import {QuorateError} from '../errors.js'
-import {mayRunAhead, writing} from './apply-deps.js'
+import {mayRunAhead, readOnly, writing} from './apply-deps.js'
 import type {ApplyDeps, Start} from './apply-deps.js'
 import {checkCondition, describeMet} from './conditions.js'
 import {JournalWriter} from './journal-writer.js'
@@ -116,7 +116,8 @@ class Run {
     const place = this.#place(step)
     if (this.#interrupted.has(step.id) && (await this.#isSo(step, startedAtMs))) return
     if (this.#resumed && isStart(step) && (await this.#runsFree(step, startedAtMs))) return
-    const refusal = await this.#refusal(step)
+    const beside = readOnly.has(step.action.do)
+    const refusal = beside ? undefined : await this.#refusal(step)
     if (refusal !== undefined) {
       await this.#failed(step, refusal, startedAtMs)
       return
@@ -125,9 +126,9 @@ class Run {
     this.#begun.add(step.id)
     const withinMs = step.action.do === 'await' ? step.action.withinMs : undefined
     this.#deps.progress({type: 'begin', step, place, atMs: startedAtMs, withinMs})
-    const result = await this.#act(step)
-    if ('halt' in result) {
-      await this.#failed(step, result.halt, startedAtMs)
+    const [objection, result] = await Promise.all([beside ? this.#refusal(step) : undefined, this.#act(step)])
+    if (objection !== undefined || 'halt' in result) {
+      await this.#failed(step, objection ?? (result as {readonly halt: Halt}).halt, startedAtMs)
       return
     }
     await this.#finished(step, result.note, startedAtMs)

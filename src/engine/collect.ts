@@ -30,6 +30,8 @@ export interface CollectOptions {
   readonly deep?: boolean
   /** Whether terms are read at the other servers' positions, to tell histories apart; true. */
   readonly compareHistories?: boolean
+  /** Whether only files and log stores are read; false. */
+  readonly storeOnly?: boolean
   /** Bytes of contents read from each server on the way, for comparison; by default none is. */
   readonly contentsBytes?: number
   /** Told when a host is done. */
@@ -38,7 +40,7 @@ export interface CollectOptions {
 
 const PARALLEL = 32
 const LIMITS: ObserveLimits = {
-  ...{hostMs: 20_000, questionMs: 1000, storeBytes: 256 * 1024, deep: false},
+  ...{hostMs: 20_000, questionMs: 1000, storeBytes: 256 * 1024, deep: false, storeOnly: false},
   contentsBytes: undefined,
 }
 const COMPARE_MS = 5000
@@ -75,6 +77,7 @@ export async function collectFleet(
     questionMs: options.questionMs ?? LIMITS.questionMs,
     storeBytes: options.storeBytes ?? LIMITS.storeBytes,
     deep: options.deep ?? LIMITS.deep,
+    storeOnly: options.storeOnly ?? LIMITS.storeOnly,
     // A server by itself has nobody to differ from
     contentsBytes: fleet.members.length > 1 ? options.contentsBytes : undefined,
   }

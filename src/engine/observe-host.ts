@@ -50,6 +50,8 @@ export interface ObserveLimits {
   readonly storeBytes: number
   /** Whether the size and checksum of every snapshot are checked, which reads all of them. */
   readonly deep: boolean
+  /** Whether only the files and the log store are of interest: then neither unit, log, version nor API is asked. */
+  readonly storeOnly: boolean
   /** Bytes of contents read beside the API's later questions; undefined for none. */
   readonly contentsBytes: number | undefined
 }
@@ -170,6 +172,7 @@ class HostObserver {
         ...asked.map(word => word ?? ''),
         ...[configBytes, logBytes, journalLines].map(String),
         this.member.target.ownDirectory === undefined ? '' : 'only',
+        this.limits.storeOnly ? 'store' : '',
       ],
       stdin: new TextEncoder().encode(PROBE_SCRIPT),
       timeoutMs: Math.max(1000, Math.min(PROBE_MS, this.deadlineMs - sentAtMs)),
@@ -255,7 +258,8 @@ class HostObserver {
     const {processes} = probe.facts
     // An address that the operator gave is asked in any case: the server may run where /proc does not show it.
     const nobody =
-      this.member.overrides.http === undefined && processes.kind === 'read' && processes.value.length === 0
+      this.limits.storeOnly ||
+      (this.member.overrides.http === undefined && processes.kind === 'read' && processes.value.length === 0)
     const answers =
       api === undefined
         ? unreadApi(host, {why: 'unsupported', detail: `The API of ${this.fleet.product} is not asked.`})

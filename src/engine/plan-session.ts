@@ -23,7 +23,7 @@ export interface PlanSessionOptions {
 }
 
 /** How long a host declared dead is given to take a connection, in milliseconds: two tries of a TCP handshake. */
-const deadConnectMs = 3000
+const deadConnectMs = 2000
 
 const silence = (): Promise<readonly string[]> => Promise.resolve([])
 
@@ -61,7 +61,7 @@ export class PlanSession {
    */
   lookAtDead(): readonly Promise<readonly ServerObservation[]>[] {
     return [...this.#names(host => host.role === 'dead')].map(
-      async name => (await this.#collect([name], deadConnectMs)).observation.servers,
+      async name => (await this.#collect([name], {connectMsMax: deadConnectMs})).observation.servers,
     )
   }
 
@@ -146,7 +146,7 @@ export class PlanSession {
         seen: known.server,
         api: known.api,
         observeAgain: async () => {
-          const {observation} = await this.#collect([host.host])
+          const {observation} = await this.#collect([host.host], {storeOnly: true})
           return observation.servers[0] ?? (known as ObservedHost).server
         },
       })
@@ -157,7 +157,10 @@ export class PlanSession {
     }
   }
 
-  async #collect(names: readonly string[], connectMsMax = Infinity) {
+  async #collect(
+    names: readonly string[],
+    {connectMsMax = Infinity, storeOnly = false}: {connectMsMax?: number; storeOnly?: boolean} = {},
+  ) {
     const {fleet, deps} = this.#session
     const members = fleet.members
       .filter(member => names.includes(member.target.host))
@@ -168,9 +171,9 @@ export class PlanSession {
     const collected = await collectFleet(
       deps.collect,
       {...fleet, members},
-      {...deps.options, compareHistories: false},
+      {...deps.options, compareHistories: false, storeOnly},
     )
-    for (const host of collected.hosts) this.#hosts.set(host.server.host, host)
+    if (!storeOnly) for (const host of collected.hosts) this.#hosts.set(host.server.host, host)
     return collected
   }
 }

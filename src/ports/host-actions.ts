@@ -85,6 +85,7 @@ export interface HostActions {
   sha256Of(path: string): Promise<Answer<string | undefined>>
   /** Whether a file or directory of this name is there. */
   exists(path: string): Promise<Answer<boolean>>
+  /** Writes a file whole or not at all, and reads it back. */
   writeFile(file: FileToWrite): Promise<ActResult>
   /** Renames the raft directory within its file system. */
   fence(from: string, to: string): Promise<ActResult>

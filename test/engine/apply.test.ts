@@ -211,9 +211,9 @@ t.test(
     t.same(outcome.left, {stopped: [], held: [], locked: [], written: [], fenced: []})
     t.notOk(
       plan.phases.some(
-        phase => phase.name === 'copy' && phase.steps.some(step => outcome.done.includes(step.id)),
+        phase => phase.name === 'write' && phase.steps.some(step => outcome.done.includes(step.id)),
       ),
-      'no copy was begun',
+      'no write was begun',
     )
     for (const name of ['a', 'b']) t.ok(world.host(name).running, `${name} runs as before`)
   },

@@ -36,12 +36,14 @@ interface Run {
   readonly manager?: string
   readonly logFile?: string
   readonly env?: NodeJS.ProcessEnv
+  readonly storeOnly?: boolean
 }
 
 function run({shell: [program, ...options], env, ...asked}: Run): ProbeResult & {output: Buffer} {
-  const {dataDir = '', configDir = '', unit = '', manager = '', logFile = ''} = asked
+  const {dataDir = '', configDir = '', unit = '', manager = '', logFile = '', storeOnly = false} = asked
   const sentAtMs = Date.now()
   const parameters = ['consul', dataDir, configDir, unit, manager, logFile, '65536', '262144', '100']
+  parameters.push('', storeOnly ? 'store' : '')
   const result = spawnSync(program, [...options, '-s', '--', ...parameters], {
     input: PROBE_SCRIPT,
     maxBuffer: 1 << 24,
@@ -69,6 +71,20 @@ t.ok(shells.length > 0, 'there is a shell to try')
 
 for (const shell of shells) {
   const name = shell.join(' ')
+  t.test(
+    `${name}: asked for the files alone it reads them as ever, and leaves out what takes long`,
+    async t => {
+      const dataDir = sample(t, 'consul-1.8-cluster/s1')
+      const logFile = join(dataDir, '..', 'server.log')
+      writeFileSync(logFile, 'a line\n')
+      const whole = run({shell, dataDir, logFile})
+      const brief = run({shell, dataDir, logFile, storeOnly: true})
+      for (const fact of ['nodeId', 'peersFile', 'peersInfo', 'files', 'snapshots', 'serfSnapshot'] as const)
+        t.same(valueOf(brief.facts[fact]), valueOf(whole.facts[fact]), fact)
+      t.equal(brief.output.includes('a line'), false, 'no line of the log')
+      t.equal(whole.output.includes('a line'), true)
+    },
+  )
   t.test(`${name}: a stopped server's directory is read file by file`, async t => {
     const dataDir = sample(t, 'consul-1.8-cluster/s1')
     writeFileSync(join(dataDir, 'raft/peers.json'), '["10.0.0.1:8300"]\n')
