@@ -1,9 +1,9 @@
+import type {ContentsDigest} from '../core/model/contents.js'
 import type {
   AgentSelf,
   ApiObservation,
   ApiRaftConfiguration,
   Autopilot,
-  ContentsDigest,
   Member,
 } from '../core/model/observation.js'
 import type {NotRead, Reading, Source, Unread} from '../core/model/reading.js'

@@ -1,13 +1,8 @@
 import {parseProbeFrames} from '../core/codec/probe-frames.js'
 import {readProbe} from '../core/codec/probe.js'
 import type {ProbeResult} from '../core/codec/probe.js'
-import type {
-  AgentSelf,
-  ContentsDigest,
-  RaftFiles,
-  ServerObservation,
-  StoreState,
-} from '../core/model/observation.js'
+import type {ContentsDigest, ContentsSample} from '../core/model/contents.js'
+import type {AgentSelf, RaftFiles, ServerObservation, StoreState} from '../core/model/observation.js'
 import type {Reading} from '../core/model/reading.js'
 import {mapReading, read, unread, valueOf} from '../core/model/reading.js'
 import {unreadApi, unreadServer} from '../core/model/unread-server.js'
@@ -64,6 +59,8 @@ export interface ObservedHost {
   readonly api: ConsulApi | undefined
   /** Terms that came along when its store was read. */
   readonly seenTerms: TermRuns | undefined
+  /** Its contents, where they were read beside the API's later questions. */
+  readonly contents: ContentsSample | undefined
 }
 
 const PROBE_BYTES_MAX = 4 * 1024 * 1024
@@ -108,6 +105,7 @@ class HostObserver {
       raftDir: undefined,
       api: undefined,
       seenTerms: undefined,
+      contents: undefined,
     }
   }
 
@@ -249,7 +247,11 @@ class HostObserver {
   ): ((self: AgentSelf) => Promise<Reading<ContentsDigest>>) | undefined {
     const maxBytes = this.limits.contentsBytes
     if (maxBytes === undefined) return undefined
-    return async self => readContents(api, {maxBytes, before: self.raft?.appliedIndex})
+    return async self => {
+      const {reading, sample} = await readContents(api, {maxBytes, before: self.raft})
+      this.put({contents: sample})
+      return reading
+    }
   }
 
   private async api(probe: ProbeResult): Promise<void> {

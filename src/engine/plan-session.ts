@@ -1,12 +1,12 @@
 import type {FleetObservation, ServerObservation} from '../core/model/observation.js'
 import type {Plan, PlanHost} from '../core/model/plan.js'
 import type {ApplyEvent} from '../core/model/progress.js'
-import {read, valueOf} from '../core/model/reading.js'
+import {valueOf} from '../core/model/reading.js'
 import type {WriteTrial} from '../core/verifying/expectation.js'
 import type {ActionsFor, HostActionsMaker} from '../ports/host-actions.js'
 import type {ApplyDeps} from './apply-deps.js'
+import {collectContents} from './collect-contents.js'
 import {collectFleet} from './collect.js'
-import {readContents} from './consul-contents.js'
 import {makeHostQuestions, tryWrite} from './host-questions.js'
 import type {ObservedHost} from './observe-host.js'
 import type {Session} from './session.js'
@@ -24,6 +24,9 @@ export interface PlanSessionOptions {
 
 /** How long a host declared dead is given to take a connection, in milliseconds: two tries of a TCP handshake. */
 const deadConnectMs = 2000
+
+/** What comparing contents may cost one sample; what it leaves open is left to the next. */
+const contentsLimits = {rounds: 3, allMs: 60_000}
 
 const silence = (): Promise<readonly string[]> => Promise.resolve([])
 
@@ -74,9 +77,9 @@ export class PlanSession {
    * answer would make each sample as long as a connection's time limit.
    */
   async observeForVerify(): Promise<FleetObservation> {
-    const {observation, hosts} = await this.#collect([...this.#names(host => host.role !== 'dead')])
-    const servers = await Promise.all(hosts.map(withContents))
-    return {...observation, servers}
+    const collected = await this.#collect([...this.#names(host => host.role !== 'dead')])
+    const hosts = collected.hosts.filter(({server}) => (valueOf(server.api.leader) ?? '') !== '')
+    return await collectContents(this.#session.deps.collect, {...collected, hosts}, contentsLimits)
   }
 
   /** Tries to write through a server that knows a leader. */
@@ -183,13 +186,4 @@ function whyUnreached(server: ServerObservation | undefined): string {
   return server.reached.kind === 'unread'
     ? `no connection (${server.reached.why})`
     : 'the connection was lost'
-}
-
-async function withContents(host: ObservedHost): Promise<ServerObservation> {
-  const {server, api} = host
-  if (api === undefined || (valueOf(server.api.leader) ?? '') === '') return server
-  const contents = await readContents(api)
-  // Between two samples the applied index may move; what a busy server holds is compared at the next one.
-  const kept = contents.kind === 'read' ? read(contents.value, contents.source) : contents
-  return {...server, api: {...server.api, contents: kept}}
 }

@@ -1,5 +1,6 @@
 import t from 'tap'
-import {serverAddress, serverId} from '../../src/core/model/ids.js'
+import type {ContentsComparison} from '../../src/core/model/contents.js'
+import {logIndex, serverAddress, serverId} from '../../src/core/model/ids.js'
 import type {FleetObservation, ServerObservation} from '../../src/core/model/observation.js'
 import type {Plan, PlanHost, Step} from '../../src/core/model/plan.js'
 import {valueOf} from '../../src/core/model/reading.js'
@@ -253,47 +254,76 @@ t.test('a leader that cannot write since its commits stand still is told with bo
 
 t.test('servers that agree on everything but contents fail', async t => {
   const {world, plan} = recovered('1.8.19')
-  const digest = (server: ServerObservation) => {
-    const value = valueOf(server.api.contents)
-    if (value === undefined) throw new Error('no contents')
-    return value
+  const whole = sample(world)
+  const [first] = whole
+  if (first?.contents === undefined) throw new Error('no contents')
+  t.match(first.contents, {hosts: names, keys: 8, same: 8})
+  const judgeWith = (changes: Partial<ContentsComparison>, from = 0) => {
+    const samples = whole.map((one, number) =>
+      one.contents === undefined || number < from ? one : {...one, contents: {...one.contents, ...changes}},
+    )
+    return verdictOn(plan, samples, {afterMs: 10_000})
   }
-  const other = on('c', server => ({api: {contents: {...digest(server), sha256: 'f'.repeat(64)}}}))
-  const verdict = verdictOn(plan, sample(world, other), {afterMs: 10_000})
-  t.same([verdict.verdict, wrong(verdict)], ['failed', ['contents']])
-  t.match(shortcomings(verdict)[0], /at applied index 10 the contents differ: .*c has 8 keys \(ffffffff\)/)
-  const once = verdictOn(
-    plan,
-    sample(world, (server, number) => (number === 3 ? other(server) : {})),
-  )
-  t.equal(once.verdict, 'verified', 'contents at one index never change, so the odd one was misread')
-  const behind = on('c', server => ({
-    api: {
-      contents: {
-        ...digest(server),
-        sha256: 'f'.repeat(64),
-        appliedIndex: (digest(server).appliedIndex - 1) as never,
+  const divergent = {
+    keys: 1,
+    sides: [['a', 'b'], ['c']],
+    examples: [
+      {
+        key: 'k1',
+        seen: [
+          {host: 'a', modified: 3, sum: 'x'},
+          {host: 'b', modified: 3, sum: 'x'},
+          {host: 'c', modified: undefined, sum: undefined},
+        ],
       },
-    },
-  }))
-  t.equal(verdictOn(plan, sample(world, behind)).verdict, 'converging', 'another index is another content')
-  const denied = verdictOn(
-    plan,
-    sample(world, () => ({api: {contents: missing('x', 'denied')}})),
+    ],
+  }
+  const other = judgeWith({same: 7, divergent})
+  t.same([other.verdict, wrong(other)], ['failed', ['contents']])
+  t.match(
+    shortcomings(other)[0],
+    /contents differ in 1 of 8 keys up to index 10: a and b \(8 keys\) \| c \(8 keys\); for example, "k1" is of index 3 on a and b, missing on c/,
   )
-  t.equal(denied.verdict, 'verified')
-  t.match(shortcomings(denied).join(), /may not be read by us, so they were not compared/)
-  t.equal(
+  t.equal(judgeWith({same: 7, divergent}, 14).verdict, 'failed', 'the last sample is enough')
+  const doubt = judgeWith({same: 7, doubtful: 1})
+  t.equal(doubt.verdict, 'converging')
+  t.match(shortcomings(doubt).join(), /1 of 8 keys look different, and no second reading has decided it yet/)
+  t.equal(judgeWith({hosts: ['a', 'b']}).verdict, 'converging', 'c was not compared')
+})
+
+t.test('contents of a busy cluster are the same when all that was committed before was compared', async t => {
+  const {world, plan} = recovered('1.8.19')
+  const whole = sample(world)
+  const busy = (upTo: number, same: number) =>
     verdictOn(
       plan,
-      sample(
-        world,
-        on('a', () => ({api: {contents: missing('a', 'timed-out')}})),
-        1,
+      whole.map(one =>
+        one.contents === undefined
+          ? one
+          : {...one, contents: {...one.contents, upTo: logIndex(upTo), same, moving: 8 - same}},
       ),
-    ).verdict,
-    'converging',
+    )
+  const compared = busy(10, 6)
+  t.equal(compared.verdict, 'verified')
+  t.match(
+    compared.checks.find(({name}) => name === 'contents')?.text,
+    '6 of 8 keys, up to index 10, are the same on every server; the others changed while they were compared',
   )
+  t.equal(busy(9, 6).verdict, 'converging', '10 was committed when the verification began')
+  t.equal(busy(10, 0).verdict, 'converging', 'nothing was compared')
+})
+
+t.test('contents that may not be read are told and hold nothing up, those that were late do', async t => {
+  const {world, plan} = recovered('1.8.19')
+  const without = (samples: readonly FleetObservation[]): readonly FleetObservation[] =>
+    samples.map(({contents: _, ...one}) => one)
+  const denied = verdictOn(plan, without(sample(world, () => ({api: {contents: missing('x', 'denied')}}))))
+  t.equal(denied.verdict, 'verified')
+  t.match(shortcomings(denied).join(), /may not be read by us, so they were not compared/)
+  const late = on('a', () => ({api: {contents: missing('a', 'timed-out')}}))
+  const notYet = verdictOn(plan, without(sample(world, late)))
+  t.equal(notYet.verdict, 'converging')
+  t.match(shortcomings(notYet).join(), /the contents of a, b, c were not compared yet/)
 })
 
 t.test(

@@ -17,15 +17,34 @@ import {
 import {endOf, paths, peersOf, sha256} from './disk.js'
 import type {ModelHost} from './server.js'
 import {contentsNow, isLegacy, raftId, raftOf, readConfig} from './server.js'
+import {compareContents} from '../../src/core/verifying/contents.js'
+import type {ContentsSample} from '../../src/core/model/contents.js'
 import type {World} from './world.js'
 
 /** What `collect` would bring home from a modelled datacenter. */
 export function observe(world: World): FleetObservation {
+  const samples = world.hosts.filter(host => host.reachable && host.running !== undefined).map(sampleOf)
+  const first = compareContents(samples, undefined)
+  const {comparison} = compareContents(samples, first.suspicions)
   return {
     ...fleet({servers: world.hosts.map(host => observeHost(world, host))}),
     startedAtMs: world.nowMs,
     finishedAtMs: world.nowMs,
+    ...(samples.length > 1 ? {contents: comparison} : {}),
   }
+}
+
+/** The contents of a server that runs, read at one moment. */
+function sampleOf(host: ModelHost): ContentsSample {
+  const contents = contentsNow(host)
+  const applied = logIndex(host.running?.commit ?? 0)
+  const keys = new Map([...contents].map(([key, {value, modified}]) => [key, {modified, sum: value}]))
+  const digest = {
+    keys: contents.size,
+    sha256: sha256(JSON.stringify([...contents].sort())),
+    appliedIndex: applied,
+  }
+  return {host: host.identity.name, digest, keys, from: applied, upTo: applied, filtered: false}
 }
 
 function observeHost(world: World, host: ModelHost): ServerObservation {
@@ -155,17 +174,12 @@ function apiFacts(world: World, host: ModelHost): NonNullable<ServerFacts['api']
       raftProtocol: other.version === '1.8.19' ? 3 : undefined,
     })
   })
-  const contents = contentsNow(host)
   return {
     leader: serverAddress(running.leader ?? ''),
     statusPeers: running.peers.map(peer => String(peer.address)),
     self: selfFacts(host, running),
     members: alive,
-    contents: {
-      keys: contents.size,
-      sha256: sha256(JSON.stringify([...contents].sort())),
-      appliedIndex: logIndex(running.commit),
-    },
+    contents: sampleOf(host).digest,
   }
 }
 

@@ -129,6 +129,7 @@ export function raftStats(value: (key: string) => string | undefined): RaftStats
   if (lastIndex === undefined || lastTerm === undefined || current === undefined) return undefined
   const configuration = value('latest_configuration')
   const configurationIndex = number('latest_configuration_index')
+  const pending = number('fsm_pending')
   return {
     role,
     term: term(current),
@@ -136,6 +137,7 @@ export function raftStats(value: (key: string) => string | undefined): RaftStats
     lastLogTerm: term(lastTerm),
     commitIndex: logIndex(number('commit_index') ?? 0),
     appliedIndex: logIndex(number('applied_index') ?? 0),
+    ...(pending === undefined ? {} : {fsmPending: pending}),
     snapshotIndex: logIndex(number('last_snapshot_index') ?? 0),
     snapshotTerm: term(number('last_snapshot_term') ?? 0),
     numPeers: number('num_peers') ?? 0,

@@ -3,6 +3,7 @@ import type {Finding, FindingCode} from '../model/finding.js'
 import type {FleetObservation} from '../model/observation.js'
 import {hasQuorum} from '../model/quorum.js'
 import {assertNever} from '../assert.js'
+import {openContentsWords} from './contents.js'
 import type {Arithmetic, ClusterFacts, DiagnosisContext} from './facts.js'
 import {clusterFacts} from './facts.js'
 import type {RankedRemedy} from './order.js'
@@ -128,7 +129,7 @@ function sentenceOf(facts: ClusterFacts, verdict: Verdict): string {
   switch (verdict) {
     case 'healthy':
     case 'degraded':
-      return ledSentence(facts)
+      return `${ledSentence(facts)} ${openContentsWords(facts)}`.trimEnd()
     case 'quorum-lost':
       return `${of === undefined ? '' : `${arithmeticSentence(of)} `}There is no leader: every write and every consistent read fails.${elsewhereWords(of)}`
     case 'no-leader':

@@ -1,4 +1,5 @@
 import type {Configuration} from './configuration.js'
+import type {ContentsComparison, ContentsDigest} from './contents.js'
 import type {LogEnd, LogIndex, ServerAddress, ServerId, Term} from './ids.js'
 import type {Reading} from './reading.js'
 
@@ -12,6 +13,8 @@ export interface FleetObservation {
   readonly startedAtMs: number
   readonly finishedAtMs: number
   readonly servers: readonly ServerObservation[]
+  /** What comparing the contents of servers came to; undefined where fewer than two were read (S16). */
+  readonly contents?: ContentsComparison
 }
 
 /** All that is known about one server: its host, its process, its files, its API. */
@@ -316,7 +319,9 @@ export interface RaftStats {
   readonly commitIndex: LogIndex
   /** For how long a leader was watched without its commit index moving towards the end of its log, in milliseconds. */
   readonly commitStandsMs?: number
+  /** Entries handed to the state machine, which has yet to take the last `fsmPending` lots of them. */
   readonly appliedIndex: LogIndex
+  readonly fsmPending?: number
   readonly snapshotIndex: LogIndex
   readonly snapshotTerm: Term
   /** Other voters, as the server counts them. */
@@ -363,13 +368,6 @@ export interface Autopilot {
   readonly failureTolerance: number | undefined
   readonly cleanupDeadServers: boolean | undefined
   readonly minQuorum: number | undefined
-}
-
-export interface ContentsDigest {
-  readonly keys: number
-  /** SHA-256 over keys, values, flags and ModifyIndex in key order. */
-  readonly sha256: string
-  readonly appliedIndex: LogIndex
 }
 
 /** Recent log lines matched against known signatures. */

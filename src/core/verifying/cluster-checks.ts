@@ -1,7 +1,9 @@
 import {believedState, isLegacyConsul} from '../model/disk-state.js'
+import type {ContentsComparison} from '../model/contents.js'
 import type {FleetObservation, ServerObservation} from '../model/observation.js'
 import {valueOf} from '../model/reading.js'
 import type {Check} from '../model/verdict.js'
+import {coverageWords, divergentKeyWords, sideWords} from './contents-words.js'
 import type {Evidence, Judged} from './expectation.js'
 import {pendingOrWrong} from './expectation.js'
 
@@ -169,47 +171,70 @@ function checkLogs(evidence: Evidence): Check {
   )
 }
 
+/** Why contents may stay unread for good: asking again meets the same obstacle. */
+const closed: readonly string[] = ['denied', 'unsupported', 'over-budget']
+
 /**
- * The same contents at the same applied index, over all samples: one leader, one peer set and accepted writes do not
- * prove one state (safety rule S16). Contents at one index never change, so of two readings of one server at the same
- * index the later counts: the earlier one was taken while the index moved.
+ * The same contents on every server: one leader, one peer set and accepted writes do not prove one state (safety rule
+ * S16). What the cluster had committed when the verification began must have been compared; a key that was changed
+ * since is told with the numbers.
  */
 function checkContents(evidence: Evidence): Check {
   const name = 'contents'
-  const hosts = evidence.servers.map(({host}) => host.host)
-  if (hosts.length < 2) return cluster(name, 'ok', 'there is one server, so one content')
-  const at = new Map<number, Map<string, {sha256: string; keys: number}>>()
-  for (const sample of evidence.samples)
-    for (const {host, seen} of judgedIn(evidence, sample)) {
-      const digest = valueOf(seen.api.contents)
-      if (digest === undefined) continue
-      const row = at.get(digest.appliedIndex) ?? new Map<string, {sha256: string; keys: number}>()
-      row.set(host.host, digest)
-      at.set(digest.appliedIndex, row)
-    }
-  for (const [index, row] of at)
-    if (new Set([...row.values()].map(digest => digest.sha256)).size > 1)
-      return cluster(
-        name,
-        'wrong',
-        `at applied index ${index} the contents differ: ${[...row].map(([host, digest]) => `${host} has ${digest.keys} keys (${digest.sha256.slice(0, 8)})`).join(', ')}`,
-      )
-  const denied = evidence.servers.filter(({seen}) => {
-    const {contents} = seen.api
-    return (
-      contents.kind === 'unread' &&
-      (contents.why === 'denied' || contents.why === 'unsupported' || contents.why === 'over-budget')
-    )
-  })
+  if (evidence.servers.length < 2) return cluster(name, 'ok', 'there is one server, so one content')
+  const [latest] = evidence.samples.flatMap(({contents}) => contents ?? []).slice(-1)
+  if (latest?.divergent !== undefined) return cluster(name, 'wrong', divergentWords(evidence, latest))
+  const denied = evidence.servers.filter(
+    ({seen: {api}}) => api.contents.kind === 'unread' && closed.includes(api.contents.why),
+  )
   if (denied.length > 0)
     return cluster(
       name,
       'unknown',
       `the contents of ${denied.map(({host}) => host.host).join(', ')} may not be read by us, so they were not compared`,
     )
-  if ([...at.values()].some(row => hosts.every(host => row.has(host))))
-    return cluster(name, 'ok', 'the contents are the same on every server at the same applied index')
-  return cluster(name, 'pending', 'no applied index at which the contents of every server were read yet')
+  const left = evidence.servers.filter(({host}) => latest?.hosts.includes(host.host) !== true)
+  if (latest === undefined || left.length > 0)
+    return cluster(
+      name,
+      'pending',
+      `the contents of ${left.map(({host}) => host.host).join(', ')} were not compared yet`,
+    )
+  if (latest.doubtful > 0)
+    return cluster(
+      name,
+      'pending',
+      `${latest.doubtful} of ${latest.keys} keys look different, and no second reading has decided it yet`,
+    )
+  if (latest.same === latest.keys)
+    return cluster(name, 'ok', `the contents, ${latest.keys} keys, are the same on every server`)
+  const goal = committedAtStart(evidence)
+  if (latest.upTo < goal || latest.same === 0)
+    return cluster(name, 'pending', `${coverageWords(latest)} could be compared; ${goal} was committed`)
+  return cluster(
+    name,
+    'ok',
+    `${coverageWords(latest)} are the same on every server; the others changed while they were compared`,
+  )
+}
+
+/** The highest index that any server called committed in the first sample. */
+function committedAtStart({samples}: Evidence): number {
+  const raft = samples[0]?.servers.map(server => valueOf(server.api.self)?.raft?.commitIndex ?? 0) ?? []
+  return Math.max(0, ...raft)
+}
+
+function divergentWords({servers}: Evidence, {divergent, keys, upTo}: ContentsComparison): string {
+  if (divergent === undefined) return ''
+  const keysOf = (name: string): number | undefined => {
+    const judged = servers.find(({host}) => host.host === name)
+    return judged === undefined ? undefined : valueOf(judged.seen.api.contents)?.keys
+  }
+  const [example] = divergent.examples
+  return [
+    `the contents differ in ${divergent.keys} of ${keys} keys up to index ${upTo}: ${sideWords(divergent.sides, keysOf)}`,
+    ...(example === undefined ? [] : [`for example, ${divergentKeyWords(example)}`]),
+  ].join('; ')
 }
 
 /** A test key is written, read back and removed; a leader that cannot write leads nothing. */

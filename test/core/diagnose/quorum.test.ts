@@ -30,11 +30,9 @@ const abc = peerSet(['a', 'b', 'c'], 1)
 const abcd = peerSet(['a', 'b', 'c', 'd'], 1)
 
 t.test('three servers that follow one leader are healthy, and there is nothing to do', async t => {
-  const diagnosis = judge(
-    liveConsul('a', {configuration: abc, leader: 'a'}),
-    liveConsul('b', {configuration: abc, leader: 'a'}),
-    liveConsul('c', {configuration: abc, leader: 'a'}),
-  )
+  const servers = ['a', 'b', 'c'].map(host => liveConsul(host, {configuration: abc, leader: 'a'}))
+  const counts = {upTo: logIndex(90), keys: 4, same: 4, moving: 0, doubtful: 0, divergent: undefined}
+  const diagnosis = diagnose({...fleet({servers}), contents: {hosts: ['a', 'b', 'c'], ...counts}}, context)
   t.equal(diagnosis.verdict, 'healthy')
   t.equal(diagnosis.exit, 'ok')
   t.same(codes(diagnosis), [])

@@ -104,6 +104,7 @@ async function judge(t: Scope, serving: readonly Serves[], intent: {compareConte
   )
   const {findings, facts} = await doctor(session, {ourVersion: '0.0.0', ...intent})
   return {
+    contents: facts.fleet.contents,
     divergent: findings.find(({code}) => code === 'STATE_DIVERGENT'),
     stands: valueOf(facts.fleet.servers[0]?.api.self ?? nobody)?.raft?.commitStandsMs,
     asked: servers.map(({contentsAsked}) => contentsAsked()),
@@ -115,7 +116,7 @@ const led = (...values: readonly string[]): Serves => ({leader: '127.0.0.1:8300'
 t.test('doctor compares contents of its own accord where servers follow one leader', async t => {
   const {divergent} = await judge(t, [led('one', 'two'), led('one', 'two'), led('one', 'other')])
   t.match(divergent, {severity: 'fatal'})
-  t.match(divergent?.summary, 'at applied index 9: s0 and s1 (2 keys) | s2 (2 keys).')
+  t.match(divergent?.summary, '1 of 2 keys up to index 9 differ for good: s0 and s1 (2 keys) | s2 (2 keys).')
 })
 
 t.test('the same contents, or contents at another position, alarm nobody', async t => {
@@ -138,8 +139,9 @@ t.test(
 
 t.test('contents beyond what a diagnosis may cost are left unread, once', async t => {
   const large = 'x'.repeat(7 * 1024 * 1024)
-  const {divergent, asked} = await judge(t, [led(large, 'one'), led(large, 'two')])
+  const {divergent, asked, contents} = await judge(t, [led(large, 'one'), led(large, 'two')])
   t.equal(divergent, undefined)
+  t.equal(contents, undefined)
   t.same(asked, [1, 1])
 })
 

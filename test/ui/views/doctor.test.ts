@@ -1,5 +1,6 @@
 import t from 'tap'
 import {diagnose} from '../../../src/core/diagnose/diagnose.js'
+import {logIndex} from '../../../src/core/model/ids.js'
 import type {FleetObservation} from '../../../src/core/model/observation.js'
 import {renderDoctor, renderNagios} from '../../../src/ui/views/doctor.js'
 import {doctorJson} from '../../../src/ui/views/doctor-json.js'
@@ -74,10 +75,14 @@ const outage = fleet({
 })
 
 const abc = peerSet(['a', 'b', 'c'], 1)
-const healthy = fleet({
-  cluster: 'prod-consul',
-  servers: ['a', 'b', 'c'].map(host => liveConsul(host, {configuration: abc, leader: 'b'})),
-})
+const counts = {upTo: logIndex(90), keys: 4, same: 4, moving: 0, doubtful: 0, divergent: undefined}
+const healthy: FleetObservation = {
+  ...fleet({
+    cluster: 'prod-consul',
+    servers: ['a', 'b', 'c'].map(host => liveConsul(host, {configuration: abc, leader: 'b'})),
+  }),
+  contents: {hosts: ['a', 'b', 'c'], ...counts},
+}
 const degraded = fleet({
   cluster: 'prod-consul',
   servers: [

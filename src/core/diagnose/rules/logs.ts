@@ -14,6 +14,7 @@ import {
   readingEvidence,
   remedy,
 } from '../findings.js'
+import {divergentKeyWords, sideWords} from '../../verifying/contents-words.js'
 import {relateLogs} from '../histories.js'
 import type {LogRelation} from '../histories.js'
 import type {ServerFacts} from '../server-facts.js'
@@ -86,41 +87,34 @@ export function divergentTail(facts: ClusterFacts): readonly Finding[] {
   ]
 }
 
-/** STATE_DIVERGENT: at the same applied index, servers hold different contents. */
+/** STATE_DIVERGENT: servers have applied the same and hold different contents. */
 export function stateDivergent(facts: ClusterFacts): readonly Finding[] {
-  const known = facts.servers.flatMap(server => {
-    const contents = valueOf(server.server.api.contents)
-    return contents === undefined ? [] : [{server, contents}]
-  })
-  const clashing = known.filter(one =>
-    known.some(
-      other =>
-        other.contents.appliedIndex === one.contents.appliedIndex &&
-        other.contents.sha256 !== one.contents.sha256,
-    ),
-  )
-  if (clashing.length === 0) return []
-  const [first] = clashing
-  // Sides are told at one index; another index would only show the same sides once more.
-  const index = first?.contents.appliedIndex ?? 0
-  const there = clashing.filter(one => one.contents.appliedIndex === index)
-  const sides = [...new Set(there.map(one => one.contents.sha256))].map(sha256 => {
-    const side = there.filter(one => one.contents.sha256 === sha256)
-    return `${listWords(side.map(one => one.server.host))} (${side[0]?.contents.keys ?? 0} keys)`
-  })
+  const {contents} = facts.fleet
+  if (contents?.divergent === undefined) return []
+  const {sides, keys, examples} = contents.divergent
+  const readingOf = (host: string) => facts.servers.find(server => server.host === host)?.server.api.contents
+  const keysOf = (host: string) => {
+    const reading = readingOf(host)
+    return reading === undefined ? undefined : valueOf(reading)?.keys
+  }
+  const [example] = examples
   return [
     makeFinding({
       code: 'STATE_DIVERGENT',
       severity: 'fatal',
-      summary: `Servers hold different contents at applied index ${index}: ${sides.join(' | ')}.`,
-      explanation:
-        'They follow one leader and one peer set and will differ for ever: Raft compares positions, not contents. It comes from two recoveries, or from new servers that bootstrapped beside the old.',
-      evidence: clashing.map(one =>
-        readingEvidence(
-          one.server.server.api.contents,
-          value => `${value.keys} keys, sha256 ${value.sha256.slice(0, 12)}`,
-        ),
-      ),
+      summary: `Servers hold different contents: ${keys} of ${contents.keys} keys up to index ${contents.upTo} differ for good: ${sideWords(sides, keysOf)}.`,
+      explanation: `They follow one leader and one peer set and will differ for ever: Raft compares positions, not contents. It comes from two recoveries, or from new servers that bootstrapped beside the old.${example === undefined ? '' : ` For example, ${divergentKeyWords(example)}.`}`,
+      evidence: contents.hosts.flatMap(host => {
+        const reading = readingOf(host)
+        if (reading === undefined) return []
+        const differing = examples.map(divergentKeyWords).join('; ')
+        return [
+          readingEvidence(
+            reading,
+            value => `${value.keys} keys, sha256 ${value.sha256.slice(0, 12)}; ${differing}`,
+          ),
+        ]
+      }),
       remedies: [
         remedy(
           'acknowledged-writes',

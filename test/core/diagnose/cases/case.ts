@@ -1,11 +1,14 @@
 import type {ServerFacts} from '../../../helpers/fleet.js'
 import {liveConsul, peerSet, stoppedConsul} from '../../../helpers/fleet.js'
+import type {ContentsComparison} from '../../../../src/core/model/contents.js'
 import type {ServerObservation} from '../../../../src/core/model/observation.js'
 
 /** Fleets on which a rule must speak, and near misses on which it must not; each named by what it is. */
 export interface RuleCases {
   readonly fires: Readonly<Record<string, readonly ServerObservation[]>>
   readonly silent: Readonly<Record<string, readonly ServerObservation[]>>
+  /** What comparing their contents came to, where it was done; for a case by its name. */
+  readonly contents?: Readonly<Record<string, ContentsComparison>>
 }
 
 export const abc = peerSet(['a', 'b', 'c'], 1)

@@ -1,3 +1,4 @@
+import type {ContentsComparison} from '../../../../src/core/model/contents.js'
 import type {FindingCode} from '../../../../src/core/model/finding.js'
 import {logIndex, term} from '../../../../src/core/model/ids.js'
 import type {
@@ -86,6 +87,18 @@ const snapshot = (index: number, parts: Partial<SnapshotMeta> = {}): SnapshotMet
   sizeBytes: 100,
   intact: missing('a', 'not-asked'),
   temporary: false,
+  ...parts,
+})
+const compared = (parts: Partial<ContentsComparison>): ContentsComparison => ({
+  ...{
+    hosts: ['a', 'b'],
+    upTo: logIndex(90),
+    keys: 200,
+    same: 0,
+    moving: 0,
+    doubtful: 0,
+    divergent: undefined,
+  },
   ...parts,
 })
 const digest = (keys: number, sha256: string, at: number) => ({keys, sha256, appliedIndex: logIndex(at)})
@@ -318,20 +331,49 @@ export const hostCases = {
   },
   STATE_DIVERGENT: {
     fires: {
-      'other contents at the same index': led({
+      'a key that one of them lacks': led({
         a: {api: {contents: digest(200, 'aa', 90)}},
         b: {api: {contents: digest(150, 'bb', 90)}},
       }),
     },
     silent: {
-      'other contents at another index': led({
+      'keys that were changed meanwhile': led({
         a: {api: {contents: digest(200, 'aa', 90)}},
         b: {api: {contents: digest(199, 'bb', 89)}},
+      }),
+      'keys that look different at first sight': led({
+        a: {api: {contents: digest(200, 'aa', 90)}},
+        b: {api: {contents: digest(199, 'bb', 90)}},
       }),
       'the same contents': led({
         a: {api: {contents: digest(200, 'aa', 90)}},
         b: {api: {contents: digest(200, 'aa', 90)}},
       }),
+      'other contents that nobody compared': led({
+        a: {api: {contents: digest(200, 'aa', 90)}},
+        b: {api: {contents: digest(199, 'bb', 90)}},
+      }),
+    },
+    contents: {
+      'a key that one of them lacks': compared({
+        same: 150,
+        divergent: {
+          keys: 50,
+          sides: [['a'], ['b']],
+          examples: [
+            {
+              key: 'app/x',
+              seen: [
+                {host: 'a', modified: 5, sum: 'x'},
+                {host: 'b', modified: undefined, sum: undefined},
+              ],
+            },
+          ],
+        },
+      }),
+      'keys that were changed meanwhile': compared({same: 198, moving: 2}),
+      'keys that look different at first sight': compared({same: 199, doubtful: 1}),
+      'the same contents': compared({same: 200}),
     },
   },
   LOG_GAP: {
