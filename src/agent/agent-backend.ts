@@ -28,9 +28,11 @@ import type {Gossip} from './gossip/gossip.js'
 import {findTarget} from './leader-duties.js'
 import type {Leadership} from './leadership.js'
 import type {AgentLogger} from './logger.js'
+import type {EncodedResult} from './rpc/call-pool.js'
 import type {RaftDriver} from './raft-driver.js'
 import {problemOf, refusalWords} from './refusal-words.js'
 import {serversOf} from './server-members.js'
+import {Strangers, isStranger} from './strangers.js'
 import type {SnapshotStore} from './store/raft-store.js'
 import {encodeUserEvent, gossipName} from './user-events.js'
 import type {UserEventLog} from './user-events.js'
@@ -60,6 +62,7 @@ export interface BackendParts {
   readonly logger: AgentLogger
   /** Sends a whole request to another agent of ours, at its server port. */
   readonly sendHttp: (address: string, request: HttpRequest) => Promise<HttpAnswer | Problem>
+  readonly call: AgentBackend['call']
   readonly leave: () => Promise<Problem | undefined>
   readonly reload: () => Promise<Problem | undefined>
   readonly debugConfig: () => Readonly<Record<string, unknown>>
@@ -73,7 +76,16 @@ const keyBytes = (text: string): Uint8Array | undefined => {
 
 /** What the HTTP API asks, answered by the parts of a running agent. */
 export class LocalBackend implements AgentBackend {
-  constructor(private readonly parts: BackendParts) {}
+  private readonly strangers: Strangers
+
+  constructor(private readonly parts: BackendParts) {
+    const {lan, identity} = parts
+    this.strangers = new Strangers(
+      () => lan.members(),
+      identity.datacenter,
+      () => performance.now(),
+    )
+  }
 
   get identity(): AgentIdentity {
     return this.parts.identity
@@ -142,6 +154,22 @@ export class LocalBackend implements AgentBackend {
       if (request.method !== 'GET' && !answer.problem.startsWith('connect')) return answer
     }
     return last
+  }
+
+  stranger(): string | undefined {
+    const {server} = this.parts
+    if (server !== undefined) {
+      const {leader} = server.leadership
+      if (leader === undefined || leader.id === server.ownId) return undefined
+      return this.strangers.has(leader.address) ? leader.address : undefined
+    }
+    const servers = this.liveServers()
+    if (!servers.every(({member}) => isStranger(member))) return undefined
+    return servers[Math.floor(Math.random() * servers.length)]?.address
+  }
+
+  call(...[address, method, argument, options]: Parameters<AgentBackend['call']>): Promise<EncodedResult> {
+    return this.parts.call(address, method, argument, options)
   }
 
   peers(): readonly string[] {

@@ -5,6 +5,7 @@ import type {Member} from '../core/gossip/member.js'
 import {LocalBackend} from './agent-backend.js'
 import {AgentError} from './agent-error.js'
 import type {AgentIdentity, HttpAnswer, HttpRequest, Problem} from './backend.js'
+import {callMethods} from './calls/methods.js'
 import {serveCliPort} from './cli-port.js'
 import {lockDataDir} from './data-dir-lock.js'
 import type {DataDirLock} from './data-dir-lock.js'
@@ -168,11 +169,13 @@ class Agent implements RunningAgent {
       userEvents: this.userEvents,
       logger,
       sendHttp: (address, request) => this.sendHttp(address, request),
+      call: (...call) => this.pool.callEncoded(...call),
       leave: () => this.leaveForClient(),
       reload: () => this.reloadForClient(),
       debugConfig: () => debugConfig(this.options),
     })
     this.api = new HttpApi(backend, text => logger.log('error', 'agent.http', text))
+    this.role?.answer(callMethods(this.api.context))
     this.api.start()
     for (const listener of options.addresses.http) this.listeners.push(await this.listen(listener, this.api))
     for (const listener of options.addresses.cli) this.listeners.push(await serveCliPort(backend, listener))

@@ -1,6 +1,7 @@
 import type {ApplyResult} from '../core/fsm/messages.js'
 import type {StateMachine} from '../core/fsm/state-machine.js'
 import type {Configuration} from '../core/model/configuration.js'
+import type {CallOptions, EncodedResult} from './rpc/call-pool.js'
 import type {SnapshotMeta, Target} from '../core/raft/messages.js'
 
 /** A whole HTTP request, as it came in or as it travels to another agent. */
@@ -142,6 +143,14 @@ export interface AgentBackend {
   readBarrier(): Promise<Problem | undefined>
   /** Hands a whole request to the leader, or from a client to any server, and brings back its answer. */
   forward(to: 'leader' | 'any-server', request: HttpRequest): Promise<HttpAnswer | Problem>
+
+  /**
+   * The server of another make that a request must be asked for call by call, because it takes no whole ones: on a
+   * server the leader, on a client any server where there is none of ours. Undefined where there is no need of it.
+   */
+  stranger(): string | undefined
+  /** Calls a method of the server at `address`; argument and answer are one whole value of MessagePack each. */
+  call(address: string, method: string, argument: Uint8Array, options: CallOptions): Promise<EncodedResult>
 
   /** Addresses of the voters and nonvoters, as `/v1/status/peers` tells them. */
   peers(): readonly string[]

@@ -17,14 +17,15 @@ import type {RaftCarrier, RaftDriver} from './raft-driver.js'
 import {logRaftNews} from './raft-log-lines.js'
 import {RaftTransport} from './raft-transport.js'
 import type {CallPool} from './rpc/call-pool.js'
-import type {RpcMethod} from './rpc/call-server.js'
-import {httpMethod} from './rpc/http-call.js'
+import type {RpcMethod, RpcMethods} from './rpc/call-server.js'
+import {HTTP_METHOD, httpMethod} from './rpc/http-call.js'
 import {openServerPort} from './rpc/server-port.js'
 import type {ServerPort} from './rpc/server-port.js'
 import {serverAddress} from '../core/model/ids.js'
 import {formatHostPort} from '../core/codec/address.js'
-import {REVISION, serversOf} from './server-members.js'
+import {serversOf} from './server-members.js'
 import type {ServerMember} from './server-members.js'
+import {isStranger} from './strangers.js'
 import {openServerRaft} from './server-raft.js'
 import type {ServerRaft} from './server-raft.js'
 
@@ -56,6 +57,7 @@ export class ServerRole {
     private readonly deps: ServerRoleDeps,
     private readonly raft: ServerRaft,
     private readonly port: ServerPort,
+    private readonly methods: Map<string, RpcMethod>,
     private readonly transport: RaftTransport,
     readonly leadership: Leadership,
     readonly autopilot: Autopilot,
@@ -84,6 +86,10 @@ export class ServerRole {
       onProblem: (address, text) => log('debug', 'server.raft', `connection to ${address}: ${text}`),
     })
     const driver = (): RaftDriver | undefined => late.driver
+    const methods = new Map<string, RpcMethod>([
+      ...statusMethods(driver, () => late.role?.leadership),
+      [HTTP_METHOD, httpMethod(deps.handleHttp)],
+    ])
     const port = await openServerPort({
       host: addresses.bind,
       port: options.ports.server,
@@ -105,10 +111,7 @@ export class ServerRole {
             ?.status()
             .latest.configuration.servers.map(({address}) => address) ?? [],
       },
-      methods: new Map([
-        ...statusMethods(driver, () => late.role?.leadership),
-        ['Quorate.Http', httpMethod(deps.handleHttp)],
-      ]),
+      methods,
       ...(settings.protocol < 2 ? {raftLimits: {protocolOldest: 0}} : {}),
     })
     const address = serverAddress(formatHostPort(addresses.advertise, port.port))
@@ -122,7 +125,7 @@ export class ServerRole {
         onNews: news => late.role?.take(news),
         onFatal: deps.onFatal,
       })
-      const role = ServerRole.assemble(deps, raft, port, transport)
+      const role = ServerRole.assemble(deps, raft, port, methods, transport)
       late.role = role
       late.driver = raft.driver
       return role
@@ -136,6 +139,7 @@ export class ServerRole {
     deps: ServerRoleDeps,
     raft: ServerRaft,
     port: ServerPort,
+    methods: Map<string, RpcMethod>,
     transport: RaftTransport,
   ): ServerRole {
     const {options, members, log, pool} = deps
@@ -153,6 +157,7 @@ export class ServerRole {
       deps,
       raft,
       port,
+      methods,
       transport,
       new Leadership(self),
       new Autopilot({
@@ -187,6 +192,11 @@ export class ServerRole {
       ownId: self.id,
       raftProtocol: this.deps.options.raft.protocol,
     }
+  }
+
+  /** Answers these calls, too, from now on. */
+  answer(methods: RpcMethods): void {
+    for (const [name, method] of methods) this.methods.set(name, method)
   }
 
   /** The port that others reach this server at. */
@@ -315,16 +325,14 @@ async function until(condition: () => boolean, timeoutMs: number): Promise<void>
  * which is safe, because its vote is asked for all the same.
  */
 function sparingQuestions(transport: RaftTransport, {members, options}: ServerRoleDeps): RaftCarrier {
-  const isStranger = (address: string): boolean =>
+  const isLivingStranger = (address: string): boolean =>
     serversOf(members(), options.datacenter).some(
-      ({address: other, member}) =>
-        other === address &&
-        member.status === 'alive' &&
-        !(member.tags['build'] ?? '').endsWith(`:${REVISION}`),
+      ({address: other, member}) => other === address && member.status === 'alive' && isStranger(member),
     )
   return {
     send: (to, channel, request, done) => {
-      if (request.rpc !== 'pre-vote' || !isStranger(to.address)) transport.send(to, channel, request, done)
+      if (request.rpc !== 'pre-vote' || !isLivingStranger(to.address))
+        transport.send(to, channel, request, done)
       else setImmediate(done, {rpc: 'pre-vote', term: request.term - 1, granted: true})
     },
     sendSnapshot: (to, request, state, done) => transport.sendSnapshot(to, request, state, done),

@@ -13,7 +13,7 @@ import {SessionTimers} from './session-timers.js'
  * agent, and gives whole answers. `start` begins the leader's clock for sessions.
  */
 export class HttpApi {
-  private readonly context: Context
+  readonly context: Context
 
   constructor(
     backend: AgentBackend,

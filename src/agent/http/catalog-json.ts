@@ -1,3 +1,4 @@
+import type {CheckedService, NodeServices} from '../../core/fsm/call-answer.js'
 import type {CatalogCheck, CatalogNode, CatalogService} from '../../core/fsm/messages.js'
 import type {Json} from './json.js'
 import {sortedMap} from './json.js'
@@ -80,6 +81,25 @@ export const checkJson = (check: CatalogCheck) => ({
   CreateIndex: check.createIndex,
   ModifyIndex: check.modifyIndex,
 })
+
+/** A node with its services by id, as the API shows it; null for one that is not there. */
+export const nodeServicesJson = (found: NodeServices | undefined): Json =>
+  found === undefined
+    ? null
+    : {
+        Node: nodeJson(found.node),
+        Services: Object.fromEntries(found.services.map(service => [service.id, serviceJson(service)])),
+      }
+
+/** Instances of a service with their nodes and checks, as the API shows them (`structs.CheckServiceNode`). */
+export const checkedJson = (instances: readonly CheckedService[], onlyPassing: boolean): Json =>
+  instances
+    .filter(({checks}) => !onlyPassing || checks.every(check => check.status === 'passing'))
+    .map(({node, service, checks}) => ({
+      Node: nodeJson(node),
+      Service: serviceJson(service),
+      Checks: checks.map(checkJson),
+    }))
 
 function addresses(service: CatalogService): Json {
   const pairs = Object.entries(service.taggedAddresses ?? {}).map(

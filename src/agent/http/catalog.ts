@@ -1,16 +1,40 @@
 import {textOf} from '../../core/fsm/byte-string.js'
 import type {Registration} from '../../core/fsm/catalog.js'
-import {serviceIndex, serviceInstances} from '../../core/fsm/catalog.js'
+import {
+  readCheckedService,
+  readList,
+  readNodeServices,
+  readServiceNode,
+  readTagsByService,
+} from '../../core/fsm/call-answer.js'
+import type {CallQuery} from '../../core/fsm/call-query.js'
+import {serviceIndex} from '../../core/fsm/catalog.js'
+import {
+  checkedInstances,
+  checksInState,
+  instancesWith,
+  nodeChecks,
+  nodeServices,
+  nodesWith,
+  serviceChecks,
+  tagsByService,
+} from '../../core/fsm/catalog-queries.js'
 import {encodeDeregistration, encodeRegistration} from '../../core/fsm/commands.js'
 import type {CatalogCheck, CatalogNode, CatalogService, WatchTarget} from '../../core/fsm/messages.js'
-import {NO_CHECK, NO_SERVICE} from '../../core/fsm/read-records.js'
+import {
+  NO_CHECK,
+  NO_SERVICE,
+  readCheck as readCheckRecord,
+  readNode as readNodeRecord,
+} from '../../core/fsm/read-records.js'
 import type {Tables} from '../../core/fsm/tables.js'
-import {SEPARATOR, listed, nodeKey} from '../../core/fsm/tables.js'
 import type {HttpAnswer} from '../backend.js'
+import type {Headers} from './answers.js'
 import {Failure, jsonAnswer, truthAnswer} from './answers.js'
 import type {Fields} from './body.js'
 import {readFields} from './body.js'
-import {checkJson, nodeJson, serviceJson, serviceNodeJson} from './catalog-json.js'
+import {checkedJson, checkJson, nodeJson, nodeServicesJson, serviceNodeJson} from './catalog-json.js'
+import type {QueryThere} from './consistency.js'
 import type {Context} from './context.js'
 import {applied} from './context.js'
 import type {Json} from './json.js'
@@ -19,46 +43,61 @@ import type {ParsedRequest} from './request.js'
 
 type Table = 'nodes' | 'services' | 'checks'
 
-/** Serves a query of the catalog: the tables it depends on, and its index and JSON from them. */
-function catalogQuery(
+/** A query of the catalog: what it finds here or at a server of another make, and how that is shown. */
+interface CatalogQuery<T> {
+  /** The tables it depends on. */
+  readonly watched: readonly Table[]
+  run(tables: Tables): {readonly index: number; readonly found: () => T}
+  readonly there: QueryThere<T>
+  json(found: T): Json
+}
+
+function catalogQuery<T>(
   context: Context,
   parsed: ParsedRequest,
-  watched: readonly Table[],
-  run: (tables: Tables) => {readonly index: number; readonly json: () => Json},
+  query: CatalogQuery<T>,
 ): Promise<HttpAnswer> {
-  const watch = watched.map((table): WatchTarget => ({table}))
+  const show = (found: T, meta: Headers): HttpAnswer => jsonAnswer(query.json(found), parsed.query, meta)
   return context.consistency.query(parsed, {
     catalog: true,
-    watch,
+    watch: query.watched.map((table): WatchTarget => ({table})),
     run: ({tables}) => {
-      const {index, json} = run(tables)
-      return {index, answer: meta => jsonAnswer(json(), parsed.query, meta)}
+      const {index, found} = query.run(tables)
+      return {index, answer: meta => show(found(), meta)}
+    },
+    there: {
+      ...query.there,
+      read: reader => {
+        const found = query.there.read(reader)
+        return meta => show(found, meta)
+      },
     },
   })
 }
 
 /** `GET /v1/catalog/nodes`. */
 export async function catalogNodes(context: Context, parsed: ParsedRequest): Promise<HttpAnswer> {
-  return catalogQuery(context, parsed, ['nodes'], tables => ({
-    index: tables.maxIndex('nodes'),
-    json: () => [...tables.nodes.from('')].map(({value}) => nodeJson(value)),
-  }))
+  return catalogQuery(context, parsed, {
+    watched: ['nodes'],
+    run: tables => ({index: tables.maxIndex('nodes'), found: () => nodesWith(tables, null)}),
+    there: {
+      method: 'Catalog.ListNodes',
+      asks: {},
+      name: 'Nodes',
+      read: reader => readList(reader, readNodeRecord),
+    },
+    json: nodes => nodes.map(nodeJson),
+  })
 }
 
 /** `GET /v1/catalog/services`: every service with all tags of its instances. */
 export async function catalogServices(context: Context, parsed: ParsedRequest): Promise<HttpAnswer> {
-  return catalogQuery(context, parsed, ['services', 'nodes'], tables => ({
-    index: tables.maxIndex('services'),
-    json: () => {
-      const tags = new Map<string, Set<string>>()
-      for (const {value} of tables.services.from('')) {
-        const own = tags.get(value.service) ?? new Set()
-        for (const tag of value.tags ?? []) own.add(tag)
-        tags.set(value.service, own)
-      }
-      return sortedMap(Object.fromEntries([...tags].map(([name, own]) => [name, [...own].sort()])))
-    },
-  }))
+  return catalogQuery(context, parsed, {
+    watched: ['services', 'nodes'],
+    run: tables => ({index: tables.maxIndex('services'), found: () => tagsByService(tables, null)}),
+    there: {method: 'Catalog.ListServices', asks: {}, name: 'Services', read: readTagsByService},
+    json: tags => sortedMap(tags),
+  })
 }
 
 /** `GET /v1/catalog/service/NAME`. */
@@ -67,15 +106,22 @@ export async function catalogService(
   parsed: ParsedRequest,
   rest: string,
 ): Promise<HttpAnswer> {
-  const name = named(rest, 'Missing service name')
-  const tag = parsed.query.get('tag')
-  return catalogQuery(context, parsed, ['services', 'nodes'], tables => ({
-    index: serviceIndex(tables, name, false),
-    json: () =>
-      serviceInstances(tables, name)
-        .filter(({service}) => tag === '' || service.tags?.includes(tag) === true)
-        .map(({node, service}) => serviceNodeJson(node, service)),
-  }))
+  const service = named(rest, 'Missing service name')
+  const tags = wantedTags(parsed)
+  return catalogQuery(context, parsed, {
+    watched: ['services', 'nodes'],
+    run: tables => ({
+      index: serviceIndex(tables, service, false),
+      found: () => instancesWith(tables, service, tags),
+    }),
+    there: {
+      method: 'Catalog.ServiceNodes',
+      asks: {service, tags},
+      name: 'ServiceNodes',
+      read: reader => readList(reader, readServiceNode),
+    },
+    json: instances => instances.map(({node, service}) => serviceNodeJson(node, service)),
+  })
 }
 
 /** `GET /v1/catalog/node/NAME`: the node with its services by id, or null. */
@@ -84,30 +130,25 @@ export async function catalogNode(
   parsed: ParsedRequest,
   rest: string,
 ): Promise<HttpAnswer> {
-  const name = named(rest, 'Missing node name')
-  return catalogQuery(context, parsed, ['services', 'nodes'], tables => {
-    const node = tables.nodes.get(nodeKey(name))?.value
-    return {
-      index: node === undefined ? 0 : tables.maxIndex('nodes', 'services'),
-      json: () => {
-        if (node === undefined) return null
-        const services = listed(tables.services, nodeKey(name) + SEPARATOR)
-        return {
-          Node: nodeJson(node),
-          Services: Object.fromEntries(services.map(service => [service.id, serviceJson(service)])),
-        }
-      },
-    }
+  const node = named(rest, 'Missing node name')
+  return catalogQuery(context, parsed, {
+    watched: ['services', 'nodes'],
+    run: tables => {
+      const found = nodeServices(tables, node)
+      return {
+        index: found === undefined ? 0 : tables.maxIndex('nodes', 'services'),
+        found: () => found,
+      }
+    },
+    there: {method: 'Catalog.NodeServices', asks: {node}, name: 'NodeServices', read: readNodeServices},
+    json: nodeServicesJson,
   })
 }
 
 /** `GET /v1/health/node/NAME`. */
 export async function healthNode(context: Context, parsed: ParsedRequest, rest: string): Promise<HttpAnswer> {
-  const name = named(rest, 'Missing node name')
-  return catalogQuery(context, parsed, ['checks'], tables => ({
-    index: tables.maxIndex('checks'),
-    json: () => listed(tables.checks, nodeKey(name) + SEPARATOR).map(checkJson),
-  }))
+  const node = named(rest, 'Missing node name')
+  return checksQuery(context, parsed, 'Health.NodeChecks', {node}, tables => nodeChecks(tables, node))
 }
 
 /** `GET /v1/health/checks/SERVICE`. */
@@ -116,14 +157,10 @@ export async function healthChecks(
   parsed: ParsedRequest,
   rest: string,
 ): Promise<HttpAnswer> {
-  const name = named(rest, 'Missing service name')
-  return catalogQuery(context, parsed, ['checks'], tables => ({
-    index: tables.maxIndex('checks'),
-    json: () =>
-      listed(tables.checks, '')
-        .filter(check => check.serviceName === name)
-        .map(checkJson),
-  }))
+  const service = named(rest, 'Missing service name')
+  return checksQuery(context, parsed, 'Health.ServiceChecks', {service}, tables =>
+    serviceChecks(tables, service),
+  )
 }
 
 /** `GET /v1/health/state/STATE`; `any` is all of them. */
@@ -133,13 +170,22 @@ export async function healthState(
   rest: string,
 ): Promise<HttpAnswer> {
   const state = named(rest, 'Missing check state')
-  return catalogQuery(context, parsed, ['checks'], tables => ({
-    index: tables.maxIndex('checks'),
-    json: () =>
-      listed(tables.checks, '')
-        .filter(check => state === 'any' || check.status === state)
-        .map(checkJson),
-  }))
+  return checksQuery(context, parsed, 'Health.ChecksInState', {state}, tables => checksInState(tables, state))
+}
+
+function checksQuery(
+  context: Context,
+  parsed: ParsedRequest,
+  method: string,
+  asks: Partial<CallQuery>,
+  pick: (tables: Tables) => readonly CatalogCheck[],
+): Promise<HttpAnswer> {
+  return catalogQuery(context, parsed, {
+    watched: ['checks'],
+    run: tables => ({index: tables.maxIndex('checks'), found: () => pick(tables)}),
+    there: {method, asks, name: 'HealthChecks', read: reader => readList(reader, readCheckRecord)},
+    json: checks => checks.map(checkJson),
+  })
 }
 
 /** `GET /v1/health/service/NAME`: instances with their node and all checks that concern them. */
@@ -148,44 +194,37 @@ export async function healthService(
   parsed: ParsedRequest,
   rest: string,
 ): Promise<HttpAnswer> {
-  const name = named(rest, 'Missing service name')
-  const {query} = parsed
-  const tag = query.get('tag')
-  const passing =
-    query.has('passing') && !['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(query.get('passing'))
-  return catalogQuery(context, parsed, ['services', 'nodes', 'checks'], tables => ({
-    index: serviceIndex(tables, name, true),
-    json: () =>
-      serviceInstances(tables, name)
-        .filter(({service}) => tag === '' || service.tags?.includes(tag) === true)
-        .map(({node, service}) => ({
-          node,
-          service,
-          checks: checksOf(tables, service),
-        }))
-        .filter(({checks}) => !passing || checks.every(check => check.status === 'passing'))
-        .map(({node, service, checks}) => ({
-          Node: nodeJson(node),
-          Service: serviceJson(service),
-          Checks: checks.map(checkJson),
-        })),
-  }))
+  const service = named(rest, 'Missing service name')
+  const tags = wantedTags(parsed)
+  return catalogQuery(context, parsed, {
+    watched: ['services', 'nodes', 'checks'],
+    run: tables => ({
+      index: serviceIndex(tables, service, true),
+      found: () => checkedInstances(tables, service, tags),
+    }),
+    there: {
+      method: 'Health.ServiceNodes',
+      asks: {service, tags},
+      name: 'Nodes',
+      read: reader => readList(reader, readCheckedService),
+    },
+    json: instances => checkedJson(instances, wantsPassing(parsed)),
+  })
 }
 
-/** The checks that concern a service: first those of its node, then its own. */
-function checksOf(tables: Tables, {node, id}: CatalogService): readonly CatalogCheck[] {
-  const checks = listed(tables.checks, nodeKey(node) + SEPARATOR)
-  return [
-    ...checks.filter(check => check.serviceId === ''),
-    ...checks.filter(check => check.serviceId !== '' && check.serviceId === id),
-  ]
+function wantedTags({query}: ParsedRequest): readonly string[] {
+  const tag = query.get('tag')
+  return tag === '' ? [] : [tag]
 }
+
+const wantsPassing = ({query}: ParsedRequest): boolean =>
+  query.has('passing') && !['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(query.get('passing'))
 
 /** `PUT /v1/catalog/register` (`Catalog.Register`, consul agent/consul/catalog_endpoint.go). */
 export async function catalogRegister(context: Context, parsed: ParsedRequest): Promise<HttpAnswer> {
   const fields = bodyFields(parsed)
-  context.consistency.checkDatacenter(parsed.query)
-  const elsewhere = await context.consistency.write(parsed.request)
+  context.consistency.checkDatacenter(parsed.query.get('dc'))
+  const elsewhere = await context.consistency.change(parsed.request)
   if (elsewhere !== undefined) return elsewhere
   const registration = readRegistration(fields, context.backend.identity.datacenter)
   const {node, service} = registration
@@ -204,8 +243,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /** `PUT /v1/catalog/deregister`. */
 export async function catalogDeregister(context: Context, parsed: ParsedRequest): Promise<HttpAnswer> {
   const fields = bodyFields(parsed)
-  context.consistency.checkDatacenter(parsed.query)
-  const elsewhere = await context.consistency.write(parsed.request)
+  context.consistency.checkDatacenter(parsed.query.get('dc'))
+  const elsewhere = await context.consistency.change(parsed.request)
   if (elsewhere !== undefined) return elsewhere
   const node = fields.text('Node')
   if (node === '') throw new Failure(500, 'Must provide node')

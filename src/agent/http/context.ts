@@ -2,6 +2,7 @@ import type {ApplyResult} from '../../core/fsm/messages.js'
 import {isRefused} from '../../core/fsm/messages.js'
 import type {AgentBackend, HttpAnswer} from '../backend.js'
 import {Failure, NOT_LEADER, NO_LEADER} from './answers.js'
+import {appliedThere} from './applied-there.js'
 import type {Consistency} from './consistency.js'
 import type {LockDelays} from './lock-delays.js'
 import type {ParsedRequest} from './request.js'
@@ -22,10 +23,11 @@ export type Handler = (context: Context, parsed: ParsedRequest, rest: string) =>
 
 /** Proposes a command and gives what applying it answered; refusals and lost leadership become failures. */
 export async function applied(
-  {backend}: Context,
+  {backend, consistency}: Context,
   command: Uint8Array,
   refusal = 'raft apply failed: ',
 ): Promise<Exclude<ApplyResult, {readonly error: string}>> {
+  if (consistency.asksThere()) return appliedThere(consistency, command)
   const outcome = await backend.apply(command)
   // What was never proposed may be tried again, by the server that forwarded it or by the client.
   if ('problem' in outcome)

@@ -12,7 +12,7 @@ const WAIT_MAX_MS = 600_000
 export async function fireEvent(context: Context, parsed: ParsedRequest, rest: string): Promise<HttpAnswer> {
   const {query, request} = parsed
   if (rest === '') throw new Failure(400, 'Missing name')
-  context.consistency.checkDatacenter(query)
+  context.consistency.checkDatacenter(query.get('dc'))
   const [node, service, tag] = [query.get('node'), query.get('service'), query.get('tag')]
   for (const filter of [node, service, tag]) checkExpression(filter)
   if (tag !== '' && service === '') throw new Failure(500, 'Cannot provide tag filter without service filter')

@@ -1,7 +1,9 @@
 import {bareEntry, encodeKv} from '../../core/fsm/commands.js'
 import {textOf} from '../../core/fsm/byte-string.js'
-import {getKv, listKv} from '../../core/fsm/kv.js'
+import {readList} from '../../core/fsm/call-answer.js'
+import {foldedKeys, getKv, listKv} from '../../core/fsm/kv.js'
 import type {KvEntry} from '../../core/fsm/messages.js'
+import {readEntry} from '../../core/fsm/read-records.js'
 import type {HttpAnswer} from '../backend.js'
 import type {Headers} from './answers.js'
 import {Failure, emptyAnswer, jsonAnswer, truthAnswer} from './answers.js'
@@ -29,63 +31,69 @@ export async function handleKv(context: Context, parsed: ParsedRequest, key: str
 }
 
 function get(context: Context, parsed: ParsedRequest, key: string): Promise<HttpAnswer> {
+  const found = (entry: KvEntry | undefined, meta: Headers): HttpAnswer => {
+    if (entry === undefined) return emptyAnswer(404, meta)
+    return parsed.query.has('raw') ? rawAnswer(entry, meta) : entriesAnswer([entry], parsed.query, meta)
+  }
   return context.consistency.query(parsed, {
     watch: [{key}],
     run: ({tables}) => {
       const {index, entry} = getKv(tables, key)
-      return {
-        index,
-        answer: meta => {
-          if (entry === undefined) return emptyAnswer(404, meta)
-          return parsed.query.has('raw') ? rawAnswer(entry, meta) : entriesAnswer([entry], parsed.query, meta)
-        },
-      }
+      return {index, answer: meta => found(entry, meta)}
+    },
+    there: {
+      method: 'KVS.Get',
+      asks: {key},
+      name: 'Entries',
+      read: reader => {
+        const [entry] = readList(reader, readEntry)
+        return meta => found(entry, meta)
+      },
     },
   })
 }
 
 function recurse(context: Context, parsed: ParsedRequest, prefix: string): Promise<HttpAnswer> {
+  const found = (entries: readonly KvEntry[], meta: Headers): HttpAnswer =>
+    entries.length === 0 ? emptyAnswer(404, meta) : entriesAnswer(entries, parsed.query, meta)
   return context.consistency.query(parsed, {
     watch: [{prefix}],
     run: ({tables}) => {
       const {index, entries} = listKv(tables, prefix)
-      return {
-        index,
-        answer: meta =>
-          entries.length === 0 ? emptyAnswer(404, meta) : entriesAnswer(entries, parsed.query, meta),
-      }
+      return {index, answer: meta => found(entries, meta)}
+    },
+    there: {
+      method: 'KVS.List',
+      asks: {key: prefix},
+      name: 'Entries',
+      read: reader => {
+        const entries = readList(reader, readEntry)
+        return meta => found(entries, meta)
+      },
     },
   })
 }
 
 function keys(context: Context, parsed: ParsedRequest, prefix: string): Promise<HttpAnswer> {
   const separator = Buffer.from(parsed.query.get('separator')).toString('latin1')
+  const found = (names: readonly string[], meta: Headers): HttpAnswer =>
+    names.length === 0 ? emptyAnswer(404, meta) : jsonAnswer(names.map(textOf), parsed.query, meta)
   return context.consistency.query(parsed, {
     watch: [{prefix}],
     run: ({tables}) => {
       const {index, entries} = listKv(tables, prefix)
-      return {
-        index,
-        answer: meta => {
-          if (entries.length === 0) return emptyAnswer(404, meta)
-          const names = folded(entries, prefix.length, separator).map(textOf)
-          return jsonAnswer(names, parsed.query, meta)
-        },
-      }
+      return {index, answer: meta => found(foldedKeys(entries, prefix.length, separator), meta)}
+    },
+    there: {
+      method: 'KVS.ListKeys',
+      asks: {prefix, separator},
+      name: 'Keys',
+      read: reader => {
+        const names = readList(reader, one => one.byteString() ?? '')
+        return meta => found(names, meta)
+      },
     },
   })
-}
-
-/** Keys up to the first separator behind the prefix, each once. */
-function folded(entries: readonly KvEntry[], from: number, separator: string): readonly string[] {
-  if (separator === '') return entries.map(entry => entry.key)
-  const names: string[] = []
-  for (const {key} of entries) {
-    const at = key.indexOf(separator, from)
-    const name = at < 0 ? key : key.slice(0, at + separator.length)
-    if (names.at(-1) !== name) names.push(name)
-  }
-  return names
 }
 
 async function put(context: Context, parsed: ParsedRequest, key: string): Promise<HttpAnswer> {
@@ -93,11 +101,11 @@ async function put(context: Context, parsed: ParsedRequest, key: string): Promis
   if (key === '') throw new Failure(400, 'Missing key name')
   const conflict = conflicting(query, ['cas', 'acquire', 'release'])
   if (conflict !== undefined) throw new Failure(400, conflict)
-  context.consistency.checkDatacenter(query)
+  context.consistency.checkDatacenter(query.get('dc'))
   const flags = query.has('flags') ? wholeNumber(query.get('flags')) : 0
   const cas = query.has('cas') ? wholeNumber(query.get('cas')) : 0
   if (request.body.length > VALUE_MAX) throw tooLarge(request.body.length)
-  const elsewhere = await context.consistency.write(request)
+  const elsewhere = await context.consistency.change(request)
   if (elsewhere !== undefined) return elsewhere
   const session = query.get('acquire') || query.get('release')
   const op = query.has('cas')
@@ -126,9 +134,9 @@ async function remove(context: Context, parsed: ParsedRequest, key: string): Pro
   const conflict = conflicting(query, ['recurse', 'cas'])
   if (conflict !== undefined) throw new Failure(400, conflict)
   if (key === '' && !query.has('recurse')) throw new Failure(400, 'Missing key name')
-  context.consistency.checkDatacenter(query)
+  context.consistency.checkDatacenter(query.get('dc'))
   const cas = query.has('cas') ? wholeNumber(query.get('cas')) : 0
-  const elsewhere = await context.consistency.write(request)
+  const elsewhere = await context.consistency.change(request)
   if (elsewhere !== undefined) return elsewhere
   const op = query.has('recurse') ? 'delete-tree' : query.has('cas') ? 'delete-cas' : 'delete'
   const entry = {...bareEntry(key), modifyIndex: asIndex(cas)}

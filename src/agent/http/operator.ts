@@ -2,7 +2,7 @@ import {parseGoDuration} from '../../core/codec/go-duration.js'
 import {encodeAutopilot} from '../../core/fsm/commands.js'
 import type {AutopilotConfig} from '../../core/fsm/messages.js'
 import {NO_AUTOPILOT} from '../../core/fsm/read-records.js'
-import type {HttpAnswer, KeyringAnswer, KeyringOperation, ServerHealth} from '../backend.js'
+import type {AgentBackend, HttpAnswer, KeyringAnswer, KeyringOperation, ServerHealth} from '../backend.js'
 import {goDuration} from '../go-time.js'
 import {Failure, emptyAnswer, jsonAnswer, truthAnswer} from './answers.js'
 import {readFields} from './body.js'
@@ -15,7 +15,11 @@ import type {ParsedRequest} from './request.js'
 export async function raftConfiguration(context: Context, parsed: ParsedRequest): Promise<HttpAnswer> {
   const elsewhere = await context.consistency.ask(parsed)
   if (elsewhere !== undefined) return elsewhere
-  const {backend} = context
+  return jsonAnswer({Servers: raftServers(context.backend), Index: 0}, parsed.query)
+}
+
+/** The servers of the latest configuration as `/v1/operator/raft/configuration` and its call tell them. */
+export function raftServers(backend: AgentBackend) {
   const members = new Map(
     backend
       .members('lan')
@@ -25,7 +29,7 @@ export async function raftConfiguration(context: Context, parsed: ParsedRequest)
   const leader = backend.leader()?.address
   const indexes = new Map(backend.serverHealth().map(health => [health.id, health.lastIndex]))
   const own = backend.machine?.lastIndex ?? 0
-  const servers = backend.configuration().servers.map(server => {
+  return backend.configuration().servers.map(server => {
     const member = members.get(server.address)
     return {
       ID: server.id,
@@ -37,7 +41,6 @@ export async function raftConfiguration(context: Context, parsed: ParsedRequest)
       LastIndex: indexes.get(server.id) ?? (server.id === backend.identity.nodeId ? own : 0),
     }
   })
-  return jsonAnswer({Servers: servers, Index: 0}, parsed.query)
 }
 
 const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address)
@@ -101,7 +104,7 @@ export async function autopilotConfiguration(context: Context, parsed: ParsedReq
   const cas = query.get('cas')
   if (query.has('cas') && !/^\d{1,15}$/.test(cas))
     throw new Failure(400, `Error parsing cas value: strconv.ParseUint: parsing "${cas}": invalid syntax`)
-  const elsewhere = await context.consistency.write(request)
+  const elsewhere = await context.consistency.change(request)
   if (elsewhere !== undefined) return elsewhere
   const config = {...wanted, modifyIndex: Number(cas)}
   const {datacenter} = context.backend.identity

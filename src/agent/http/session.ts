@@ -1,3 +1,8 @@
+import {readList} from '../../core/fsm/call-answer.js'
+import type {CallQuery} from '../../core/fsm/call-query.js'
+import type {PackReader} from '../../core/fsm/pack-reader.js'
+import {readSession as readRecord} from '../../core/fsm/read-records.js'
+import type {Headers} from './answers.js'
 import {parseGoDuration} from '../../core/codec/go-duration.js'
 import {bareSession, encodeSession} from '../../core/fsm/commands.js'
 import {textOf} from '../../core/fsm/byte-string.js'
@@ -19,11 +24,11 @@ const SECONDS_BELOW = 1000
 
 /** `PUT /v1/session/create`: the only call whose body may be missing. */
 export async function createSession(context: Context, parsed: ParsedRequest): Promise<HttpAnswer> {
-  context.consistency.checkDatacenter(parsed.query)
+  context.consistency.checkDatacenter(parsed.query.get('dc'))
   const wanted = readSession(parsed.request.body, context.backend.identity.nodeName)
   // The session is of this agent's node, so that must be settled before the request goes to the leader.
   const body = Buffer.from(JSON.stringify(sessionBody(wanted)))
-  const elsewhere = await context.consistency.write({...parsed.request, body})
+  const elsewhere = await context.consistency.change({...parsed.request, body})
   if (elsewhere !== undefined) return elsewhere
   checkSession(wanted)
   const id = context.backend.uuid()
@@ -86,7 +91,7 @@ const sessionBody = (session: Session) => ({
 })
 
 /** What the leader demands of a new session (`Session.Apply`, consul agent/consul/session_endpoint.go). */
-function checkSession(session: Session): void {
+export function checkSession(session: Session): void {
   if (session.behavior !== '' && session.behavior !== 'release' && session.behavior !== 'delete')
     throw new Failure(500, `Invalid Behavior setting '${session.behavior}'`)
   if (session.ttl === '') return
@@ -107,8 +112,8 @@ export async function destroySession(
   rest: string,
 ): Promise<HttpAnswer> {
   const id = sessionId(rest)
-  context.consistency.checkDatacenter(parsed.query)
-  const elsewhere = await context.consistency.write(parsed.request)
+  context.consistency.checkDatacenter(parsed.query.get('dc'))
+  const elsewhere = await context.consistency.change(parsed.request)
   if (elsewhere !== undefined) return elsewhere
   await applied(context, encodeSession(context.backend.identity.datacenter, 'destroy', bareSession(id)))
   return truthAnswer(true, parsed.query)
@@ -121,14 +126,25 @@ export async function renewSession(
   rest: string,
 ): Promise<HttpAnswer> {
   const id = sessionId(rest)
-  context.consistency.checkDatacenter(parsed.query)
-  const elsewhere = await context.consistency.write(parsed.request)
+  context.consistency.checkDatacenter(parsed.query.get('dc'))
+  const elsewhere = await context.consistency.change(parsed.request)
   if (elsewhere !== undefined) return elsewhere
-  const session = context.backend.machine?.tables.sessions.get(id)?.value
+  const session = context.consistency.asksThere()
+    ? await renewedThere(context, id)
+    : context.backend.machine?.tables.sessions.get(id)?.value
   if (session === undefined) return textAnswer(404, `Session id '${id}' not found`)
   context.sessionTimers.renew(session)
   return jsonAnswer([sessionJson(session)], parsed.query)
 }
+
+async function renewedThere({consistency}: Context, session: string): Promise<Session | undefined> {
+  const there = {...sessionsThere('Session.Renew', {session}), read: readSessions}
+  const {found} = await consistency.readThere(there, {mode: 'default', wait: undefined, onGone: undefined})
+  return found[0]
+}
+
+const readSessions = (reader: PackReader): readonly Session[] => readList(reader, readRecord)
+const sessionsThere = (method: string, asks: Partial<CallQuery>) => ({method, asks, name: 'Sessions'})
 
 /** `GET /v1/session/info/ID`. */
 export async function sessionInfo(
@@ -137,7 +153,7 @@ export async function sessionInfo(
   rest: string,
 ): Promise<HttpAnswer> {
   const id = sessionId(rest)
-  return sessions(context, parsed, machine => {
+  return sessions(context, parsed, sessionsThere('Session.Get', {session: id}), machine => {
     const found = machine.get(id)
     return found === undefined ? [] : [found]
   })
@@ -145,7 +161,7 @@ export async function sessionInfo(
 
 /** `GET /v1/session/list`. */
 export async function listSessions(context: Context, parsed: ParsedRequest): Promise<HttpAnswer> {
-  return sessions(context, parsed, all => all.all())
+  return sessions(context, parsed, sessionsThere('Session.List', {}), all => all.all())
 }
 
 /** `GET /v1/session/node/NODE`. */
@@ -155,7 +171,8 @@ export async function nodeSessions(
   rest: string,
 ): Promise<HttpAnswer> {
   if (rest === '') throw new Failure(400, 'Missing node name')
-  return sessions(context, parsed, all => all.of(textOf(rest)))
+  const node = textOf(rest)
+  return sessions(context, parsed, sessionsThere('Session.NodeSessions', {node}), all => all.of(node))
 }
 
 interface SessionsFound {
@@ -167,8 +184,11 @@ interface SessionsFound {
 function sessions(
   context: Context,
   parsed: ParsedRequest,
+  there: ReturnType<typeof sessionsThere>,
   pick: (found: SessionsFound) => readonly Session[],
 ): Promise<HttpAnswer> {
+  const answer = (found: readonly Session[], meta: Headers): HttpAnswer =>
+    jsonAnswer(found.map(sessionJson), parsed.query, meta)
   return context.consistency.query(parsed, {
     watch: [{table: 'sessions'}],
     run: ({tables}) => {
@@ -177,10 +197,14 @@ function sessions(
         all: () => [...tables.sessions.from('')].map(filed => filed.value),
         of: node => sessionsOf(tables, node),
       })
-      return {
-        index: tables.maxIndex('sessions'),
-        answer: meta => jsonAnswer(picked.map(sessionJson), parsed.query, meta),
-      }
+      return {index: tables.maxIndex('sessions'), answer: meta => answer(picked, meta)}
+    },
+    there: {
+      ...there,
+      read: reader => {
+        const found = readSessions(reader)
+        return meta => answer(found, meta)
+      },
     },
   })
 }

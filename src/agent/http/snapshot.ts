@@ -9,7 +9,7 @@ import {packSnapshot, unpackSnapshot} from './snapshot-archive.js'
 /** `GET` and `PUT /v1/snapshot`. Unlike other requests this one does not wait for a leader. */
 export async function handleSnapshot(context: Context, parsed: ParsedRequest): Promise<HttpAnswer> {
   const {backend, consistency} = context
-  consistency.checkDatacenter(parsed.query)
+  consistency.checkDatacenter(parsed.query.get('dc'))
   const stale = parsed.request.method === 'GET' && parsed.query.has('stale')
   const fromServer = await consistency.anyServer(parsed.request)
   if (fromServer !== undefined) return fromServer

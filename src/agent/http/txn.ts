@@ -25,11 +25,11 @@ export async function handleTxn(context: Context, parsed: ParsedRequest): Promis
   const {consistency, backend} = context
   const operations = readOperations(parsed, backend.identity.datacenter)
   const writes = operations.some(operation => !('kv' in operation) || WRITES.has(operation.verb))
-  if (!writes) return readOnly(context, parsed, operations)
-  consistency.checkDatacenter(parsed.query)
-  const elsewhere = await consistency.write(parsed.request)
+  if (!writes && !consistency.asksThere()) return readOnly(context, parsed, operations)
+  consistency.checkDatacenter(parsed.query.get('dc'))
+  const elsewhere = await consistency.change(parsed.request)
   if (elsewhere !== undefined) return elsewhere
-  const errors = checked(context, operations)
+  const errors = txnProblems(context, operations)
   if (errors.length > 0) return outcomeAnswer({results: [], errors}, parsed)
   const result = await applied(context, encodeTxn(backend.identity.datacenter, operations))
   return outcomeAnswer(result as TxnOutcome, parsed)
@@ -61,7 +61,8 @@ function readOnly(
   })
 }
 
-function checked(context: Context, operations: readonly TxnOperation[]): readonly TxnProblem[] {
+/** What is wrong with operations before they are done. */
+export function txnProblems(context: Context, operations: readonly TxnOperation[]): readonly TxnProblem[] {
   return operations.flatMap((operation, opIndex) => {
     const missing = missingKey(operation, opIndex)
     if (missing.length > 0) return missing

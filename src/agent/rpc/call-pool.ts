@@ -1,13 +1,23 @@
 import type {MsgpackInput, MsgpackValue} from '../../core/codec/msgpack.js'
 import type {RpcResult} from '../../core/wire/consul-rpc.js'
-import {encodeCall, RpcAnswerReader} from '../../core/wire/consul-rpc.js'
+import {decodeBody, Encoded, encodeCall, RpcAnswerReader} from '../../core/wire/consul-rpc.js'
 import type {CallStream, StreamListener} from './mux.js'
 import {MuxConnection} from './mux.js'
 import type {DialSettings} from './sockets.js'
 import {Carries, dial} from './sockets.js'
 
 /** What a call came to; `unreachable` when the connection could not be made, broke, or the answer took too long. */
-export type CallResult = RpcResult | {readonly kind: 'unreachable'}
+export type CallResult =
+  | {readonly kind: 'value'; readonly value: MsgpackValue}
+  | {readonly kind: 'error'; readonly text: string}
+  | Unreachable
+
+/** As `CallResult`, with the answer as the bytes that came. */
+export type EncodedResult = RpcResult | Unreachable
+
+interface Unreachable {
+  readonly kind: 'unreachable'
+}
 
 /** How a call is made. */
 export interface CallOptions {
@@ -19,7 +29,7 @@ export interface CallOptions {
 
 /** Streams that are kept for the next call, per server. */
 const IDLE_STREAMS_MAX = 64
-const UNREACHABLE: CallResult = {kind: 'unreachable'}
+const UNREACHABLE: Unreachable = {kind: 'unreachable'}
 
 /** Calls methods of other servers: a yamux session to each, and a stream for each call that is open. */
 export class CallPool {
@@ -41,6 +51,18 @@ export class CallPool {
     return UNREACHABLE
   }
 
+  /** As `call`, with argument and answer as they are on the wire: one whole value of MessagePack each. */
+  async callEncoded(
+    address: string,
+    method: string,
+    argument: Uint8Array,
+    options: CallOptions,
+  ): Promise<EncodedResult> {
+    const results = this.results(address, method, new Encoded(argument), options, () => false)
+    for await (const result of results) return result
+    return UNREACHABLE
+  }
+
   /** The parts of an answer, for as long as `hasMore` says of one that another follows. Never rejects. */
   async *parts(
     address: string,
@@ -49,6 +71,25 @@ export class CallPool {
     options: CallOptions,
     hasMore: (part: MsgpackValue) => boolean,
   ): AsyncGenerator<CallResult, void, void> {
+    let value: MsgpackValue | undefined
+    const results = this.results(address, method, argument, options, body => {
+      value = decodeBody(body)
+      return value !== undefined && hasMore(value)
+    })
+    for await (const result of results) {
+      if (result.kind !== 'value') yield result
+      else if (value === undefined) return yield UNREACHABLE
+      else yield {kind: 'value', value}
+    }
+  }
+
+  private async *results(
+    address: string,
+    method: string,
+    argument: MsgpackInput | Encoded,
+    options: CallOptions,
+    hasMore: (body: Uint8Array) => boolean,
+  ): AsyncGenerator<EncodedResult, void, void> {
     const session = this.session(address)
     const stream = session?.stream()
     if (session === undefined || stream === undefined) return yield UNREACHABLE
@@ -62,7 +103,7 @@ export class CallPool {
       stream.ask(method, argument)
       for (;;) {
         const result = await stream.answer(options.timeoutMs)
-        whole = result.kind === 'error' || (result.kind === 'value' && !hasMore(result.value))
+        whole = result.kind === 'error' || (result.kind === 'value' && !hasMore(result.body))
         yield result
         if (result.kind !== 'value' || whole) return
       }
@@ -143,13 +184,13 @@ class ClientStream implements StreamListener {
     this.stream = mux.open(this)
   }
 
-  ask(method: string, argument: MsgpackInput): void {
+  ask(method: string, argument: MsgpackInput | Encoded): void {
     this.seq++
     this.stream.write(encodeCall(method, this.seq, argument))
   }
 
   /** The next answer to the call, or part of it. */
-  async answer(timeoutMs: number): Promise<CallResult> {
+  async answer(timeoutMs: number): Promise<EncodedResult> {
     if (this.results.length === 0 && !this.gone) {
       let timer: NodeJS.Timeout | undefined
       await new Promise<void>(resolve => {

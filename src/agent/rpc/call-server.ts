@@ -1,5 +1,5 @@
-import type {MsgpackInput, MsgpackValue} from '../../core/codec/msgpack.js'
-import type {RpcCall} from '../../core/wire/consul-rpc.js'
+import type {MsgpackInput} from '../../core/codec/msgpack.js'
+import type {Encoded, RpcCall} from '../../core/wire/consul-rpc.js'
 import {encodeAnswer, RpcCallReader} from '../../core/wire/consul-rpc.js'
 import type {CallStream, StreamListener} from './mux.js'
 
@@ -16,11 +16,14 @@ export interface Caller {
   onGone(callback: () => void): void
 }
 
-/** Answers a call; with several values where the answer comes in parts, which the caller knows by the first. */
+/**
+ * Answers a call, whose argument is one whole value of MessagePack; with several values where the answer comes in
+ * parts, which the caller knows by the first.
+ */
 export type RpcMethod = (
-  argument: MsgpackValue,
+  argument: Uint8Array,
   caller: Caller,
-) => Promise<MsgpackInput> | AsyncIterable<MsgpackInput>
+) => Promise<MsgpackInput | Encoded> | AsyncIterable<MsgpackInput>
 
 /** The methods that a server has, by name (`Status.Ping`). */
 export type RpcMethods = ReadonlyMap<string, RpcMethod>
@@ -77,8 +80,7 @@ export class CallServer implements StreamListener {
   private async serve(call: RpcCall): Promise<void> {
     try {
       const method = this.methods.get(call.method)
-      // The words of net/rpc, by which Consul's callers know an older server.
-      if (method === undefined) throw new RpcError(`rpc: can't find method ${call.method}`)
+      if (method === undefined) throw new RpcError(unknownMethod(this.methods, call.method))
       const answer = method(call.argument, {
         address: this.address,
         onGone: callback => void this.onCallerGone.push(callback),
@@ -92,7 +94,7 @@ export class CallServer implements StreamListener {
     }
   }
 
-  private write(call: RpcCall, value: MsgpackInput): void {
+  private write(call: RpcCall, value: MsgpackInput | Encoded): void {
     if (!this.gone) this.stream.write(encodeAnswer(call, {kind: 'value', value}))
   }
 
@@ -101,4 +103,13 @@ export class CallServer implements StreamListener {
     this.write(call, value)
     await this.stream.room()
   }
+}
+
+/** The words of net/rpc, by which Consul's callers know an older server. */
+function unknownMethod(methods: RpcMethods, name: string): string {
+  const dot = name.lastIndexOf('.')
+  if (dot < 0) return `rpc: service/method request ill-formed: ${name}`
+  const service = name.slice(0, dot + 1)
+  for (const known of methods.keys()) if (known.startsWith(service)) return `rpc: can't find method ${name}`
+  return `rpc: can't find service ${name}`
 }

@@ -1,4 +1,5 @@
-import type {MsgpackInput, MsgpackMap, MsgpackValue} from '../../core/codec/msgpack.js'
+import type {MsgpackInput, MsgpackMap} from '../../core/codec/msgpack.js'
+import {decodeBody} from '../../core/wire/consul-rpc.js'
 import {Fields} from '../../core/wire/fields.js'
 import type {HttpAnswer, HttpRequest} from '../backend.js'
 import type {CallPool} from './call-pool.js'
@@ -26,9 +27,10 @@ async function* answerParts(answer: Promise<HttpAnswer>): AsyncGenerator<Msgpack
   yield {Body: NO_BYTES, More: false}
 }
 
-function requestOf(argument: MsgpackValue): HttpRequest {
-  if (!(argument instanceof Map)) throw new RpcError('the request is not a map')
-  const fields = new Fields(argument as MsgpackMap)
+function requestOf(argument: Uint8Array): HttpRequest {
+  const map = decodeBody(argument)
+  if (!(map instanceof Map)) throw new RpcError('the request is not a map')
+  const fields = new Fields(map as MsgpackMap)
   const request = {
     method: fields.text('Method', 32),
     target: fields.text('Path', HEADER_BYTES_MAX),

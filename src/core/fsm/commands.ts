@@ -10,6 +10,7 @@ import {
   writeAutopilot,
   writeCheck,
   writeEntry,
+  writeNode,
   writeRegistration,
   writeService,
   writeSession,
@@ -92,12 +93,7 @@ function writeOperation(to: PackWriter, operation: TxnOperation): void {
     to.byteString('KV').mapHead(2).byteString('DirEnt')
     writeEntry(to, operation.kv)
   } else if ('node' in operation) {
-    const {node} = operation
-    to.byteString('Node').mapHead(2).byteString('Node').mapHead(8)
-    to.byteString('Address').text(node.address).byteString('CreateIndex').integer(node.createIndex)
-    to.byteString('Datacenter').text(node.datacenter).byteString('ID').text(node.id)
-    to.byteString('Meta').textMap(node.meta).byteString('ModifyIndex').integer(node.modifyIndex)
-    to.byteString('Node').text(node.node).byteString('TaggedAddresses').textMap(node.taggedAddresses)
+    writeNode(to.byteString('Node').mapHead(2).byteString('Node'), operation.node)
   } else if ('service' in operation) {
     to.byteString('Service').mapHead(3).byteString('Node').text(operation.service.node)
     to.byteString('Service')

@@ -167,6 +167,18 @@ export function listKv(
   return {index: index === 0 ? whole : index, entries}
 }
 
+/** Keys up to the first separator behind the prefix, each once. */
+export function foldedKeys(entries: readonly KvEntry[], from: number, separator: string): readonly string[] {
+  if (separator === '') return entries.map(entry => entry.key)
+  const names: string[] = []
+  for (const {key} of entries) {
+    const at = key.indexOf(separator, from)
+    const name = at < 0 ? key : key.slice(0, at + separator.length)
+    if (names.at(-1) !== name) names.push(name)
+  }
+  return names
+}
+
 function bury(change: Change, key: string): void {
   change.tables.tombstones.set({key, value: change.index})
   change.tables.setIndex('tombstones', change.index)

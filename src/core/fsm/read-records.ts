@@ -162,16 +162,7 @@ function readServiceChecks(reader: PackReader): readonly string[] | null {
 
 /** `structs.RegisterRequest`, as a command or as a record of a snapshot. */
 export function readRegistration(reader: PackReader): Registration {
-  const node: Mutable<CatalogNode> = {
-    id: '',
-    node: '',
-    address: '',
-    datacenter: '',
-    taggedAddresses: null,
-    meta: null,
-    createIndex: 0,
-    modifyIndex: 0,
-  }
+  const node: Mutable<CatalogNode> = {...NO_NODE}
   let skipNodeUpdate = false
   let service: CatalogService | undefined
   const checks: CatalogCheck[] = []
@@ -186,6 +177,27 @@ export function readRegistration(reader: PackReader): Registration {
     } else reader.skip()
   })
   return {node, skipNodeUpdate, service, checks}
+}
+
+/** A node with nothing set. */
+export const NO_NODE: CatalogNode = {
+  id: '',
+  node: '',
+  address: '',
+  datacenter: '',
+  taggedAddresses: null,
+  meta: null,
+  createIndex: 0,
+  modifyIndex: 0,
+}
+
+/** `structs.Node`. */
+export function readNode(reader: PackReader): CatalogNode {
+  const node: Mutable<CatalogNode> = {...NO_NODE}
+  eachPair(reader, key => {
+    if (!readNodeField(reader, key, node)) reader.skip()
+  })
+  return node
 }
 
 /** Reads the value of one field of a node; false when it is none and was not read. */
@@ -240,7 +252,8 @@ export const NO_SERVICE: CatalogService = {
   modifyIndex: 0,
 }
 
-function readWeights(reader: PackReader): CatalogService['weights'] {
+/** `structs.Weights`. */
+export function readWeights(reader: PackReader): CatalogService['weights'] {
   let [passing, warning] = [1, 1]
   eachPair(reader, key => {
     if (key === 'Passing') passing = reader.number()
@@ -250,7 +263,8 @@ function readWeights(reader: PackReader): CatalogService['weights'] {
   return {passing, warning}
 }
 
-function readServiceAddresses(reader: PackReader): CatalogService['taggedAddresses'] {
+/** Addresses of a service by their names; null for nil. */
+export function readServiceAddresses(reader: PackReader): CatalogService['taggedAddresses'] {
   if (reader.peekNil()) return null
   const addresses: Record<string, {address: string; port: number}> = Object.create(null) as never
   eachPair(reader, name => {

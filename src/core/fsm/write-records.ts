@@ -97,21 +97,36 @@ export function writeService(to: PackWriter, service: CatalogService): void {
   to.byteString('ModifyIndex').integer(service.modifyIndex)
   to.byteString('Port').integer(service.port)
   to.byteString('Service').text(service.service)
-  to.byteString('TaggedAddresses')
-  if (service.taggedAddresses === null) to.nil()
-  else {
-    const names = Object.keys(service.taggedAddresses).sort()
-    to.mapHead(names.length)
-    for (const name of names) {
-      const at = service.taggedAddresses[name] ?? {address: '', port: 0}
-      to.text(name).mapHead(2)
-      to.byteString('Address').text(at.address).byteString('Port').integer(at.port)
-    }
-  }
+  writeServiceAddresses(to.byteString('TaggedAddresses'), service)
   to.byteString('Tags').texts(service.tags)
-  to.byteString('Weights').mapHead(2)
-  to.byteString('Passing').integer(service.weights.passing)
-  to.byteString('Warning').integer(service.weights.warning)
+  writeWeights(to.byteString('Weights'), service)
+}
+
+/** Writes the addresses of a service by their names. */
+export function writeServiceAddresses(to: PackWriter, {taggedAddresses}: CatalogService): void {
+  if (taggedAddresses === null) return void to.nil()
+  const names = Object.keys(taggedAddresses).sort()
+  to.mapHead(names.length)
+  for (const name of names) {
+    const at = taggedAddresses[name] ?? {address: '', port: 0}
+    to.text(name).mapHead(2)
+    to.byteString('Address').text(at.address).byteString('Port').integer(at.port)
+  }
+}
+
+/** Writes the weights of a service. */
+export function writeWeights(to: PackWriter, {weights}: CatalogService): void {
+  to.mapHead(2).byteString('Passing').integer(weights.passing)
+  to.byteString('Warning').integer(weights.warning)
+}
+
+/** Writes a `structs.Node`. */
+export function writeNode(to: PackWriter, node: CatalogNode): void {
+  to.mapHead(8)
+  to.byteString('Address').text(node.address).byteString('CreateIndex').integer(node.createIndex)
+  to.byteString('Datacenter').text(node.datacenter).byteString('ID').text(node.id)
+  to.byteString('Meta').textMap(node.meta).byteString('ModifyIndex').integer(node.modifyIndex)
+  to.byteString('Node').text(node.node).byteString('TaggedAddresses').textMap(node.taggedAddresses)
 }
 
 /** Writes a `structs.HealthCheck`. */

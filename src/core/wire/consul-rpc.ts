@@ -13,18 +13,29 @@ import {Fields} from './fields.js'
 /** No call or answer is larger: a forwarded request holds a whole value or transaction. Larger answers come in parts. */
 export const RPC_BYTES_MAX = 64 << 20
 const LIMITS = {valuesMax: 100_000, rawBytesMax: RPC_BYTES_MAX}
+/** What is only passed on, or read record by record, may hold more: a list of all keys. */
+const SPAN_LIMITS = {valuesMax: 10_000_000, rawBytesMax: RPC_BYTES_MAX}
 const METHOD_MAX = 256
+
+/** One value of MessagePack that is encoded already: stands for itself where a call or an answer is written. */
+export class Encoded {
+  constructor(readonly bytes: Uint8Array) {}
+}
 
 /** A call as it came in. */
 export interface RpcCall {
   readonly method: string
   readonly seq: number
-  readonly argument: MsgpackValue
+  /** One whole value of MessagePack. */
+  readonly argument: Uint8Array
 }
 
-/** What a call came to. An error is text for humans; some texts mean something (`No cluster leader`). */
+/**
+ * What a call came to: one whole value of MessagePack, or an error, which is text for humans; some texts mean something
+ * (`No cluster leader`).
+ */
 export type RpcResult =
-  {readonly kind: 'value'; readonly value: MsgpackValue} | {readonly kind: 'error'; readonly text: string}
+  {readonly kind: 'value'; readonly body: Uint8Array} | {readonly kind: 'error'; readonly text: string}
 
 /** An answer with the number of its call. */
 export interface RpcAnswer {
@@ -33,24 +44,31 @@ export interface RpcAnswer {
 }
 
 /** A call's bytes. */
-export function encodeCall(method: string, seq: number, argument: MsgpackInput): Uint8Array {
+export function encodeCall(method: string, seq: number, argument: MsgpackInput | Encoded): Uint8Array {
   const writer = new MsgpackWriter().map(2).text('Seq').unsigned(seq).text('ServiceMethod').text(method)
-  return writer.value(argument).finish()
+  return withBody(writer, argument)
 }
 
 /** An answer's bytes; with an error an empty map stands for the body, which is read all the same. */
 export function encodeAnswer(
   {method, seq}: Pick<RpcCall, 'method' | 'seq'>,
   result:
-    {readonly kind: 'value'; readonly value: MsgpackInput} | {readonly kind: 'error'; readonly text: string},
+    | {readonly kind: 'value'; readonly value: MsgpackInput | Encoded}
+    | {readonly kind: 'error'; readonly text: string},
 ): Uint8Array {
   const error = result.kind === 'error' ? result.text || 'unknown error' : ''
   const writer = new MsgpackWriter().map(3).text('Error').text(error).text('Seq').unsigned(seq)
-  return writer
-    .text('ServiceMethod')
-    .text(method)
-    .value(result.kind === 'value' ? result.value : {})
-    .finish()
+  writer.text('ServiceMethod').text(method)
+  return withBody(writer, result.kind === 'value' ? result.value : {})
+}
+
+const withBody = (writer: MsgpackWriter, body: MsgpackInput | Encoded): Uint8Array =>
+  (body instanceof Encoded ? writer.raw(body.bytes) : writer.value(body)).finish()
+
+/** The value of an argument or a body; undefined when it is too large to be made one. */
+export function decodeBody(bytes: Uint8Array): MsgpackValue | undefined {
+  const decoded = decodeMsgpack(bytes, 0, LIMITS)
+  return decoded.kind === 'value' ? decoded.value : undefined
 }
 
 /** What a stream holds next; a problem ends it. */
@@ -72,9 +90,9 @@ class PairReader {
     this.store.push(chunk)
   }
 
-  protected nextPair(): RpcRead<{readonly header: Fields; readonly body: MsgpackValue}> {
+  protected nextPair(): RpcRead<{readonly header: Fields; readonly body: Uint8Array}> {
     if (this.store.length === 0) return undefined
-    this.span ??= new MsgpackSpan(2, LIMITS)
+    this.span ??= new MsgpackSpan(2, SPAN_LIMITS)
     const end = this.span.advance(this.store.bytes())
     if (end === undefined) {
       if (this.span.problem !== undefined) return {kind: 'problem', text: this.span.problem}
@@ -86,9 +104,8 @@ class PairReader {
     const header = decodeMsgpack(bytes, 0, LIMITS)
     if (header.kind !== 'value' || !(header.value instanceof Map))
       return {kind: 'problem', text: 'a call has no header'}
-    const body = decodeMsgpack(bytes, header.end, LIMITS)
-    if (body.kind !== 'value') return {kind: 'problem', text: 'a call has no body'}
-    return {kind: 'item', item: {header: new Fields(header.value as MsgpackMap), body: body.value}}
+    const body = bytes.subarray(header.end)
+    return {kind: 'item', item: {header: new Fields(header.value as MsgpackMap), body}}
   }
 }
 
@@ -112,7 +129,7 @@ export class RpcAnswerReader extends PairReader {
     const error = header.text('Error', 64 * 1024)
     const seq = header.u64('Seq')
     if (header.problem !== undefined) return {kind: 'problem', text: header.problem}
-    const result: RpcResult = error === '' ? {kind: 'value', value: body} : {kind: 'error', text: error}
+    const result: RpcResult = error === '' ? {kind: 'value', body} : {kind: 'error', text: error}
     return {kind: 'item', item: {seq, result}}
   }
 }

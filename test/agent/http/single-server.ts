@@ -129,6 +129,13 @@ export class SingleServer implements AgentBackend {
     return this.other?.(request) ?? Promise.resolve({problem: 'No cluster leader'})
   }
 
+  /** Where a call goes that is passed on; nowhere unless set. */
+  called: AgentBackend['call'] = () => Promise.resolve({kind: 'unreachable'})
+  /** A server of another make that leads, or that is all a client knows. */
+  otherMake: string | undefined
+  stranger = () => this.otherMake
+  call: AgentBackend['call'] = (...call) => this.called(...call)
+
   peers = () => [`${ADDRESS}:8300`]
   configuration = () => ({
     servers: [{id: serverId(ID), address: serverAddress(`${ADDRESS}:8300`), suffrage: 'voter' as const}],

@@ -324,7 +324,14 @@ t.test('methods are called and answer, with errors in words and failures without
   t.same(await call('Test.Fails'), {kind: 'error', text: 'No cluster leader'})
   t.same(await call('Test.Breaks'), {kind: 'error', text: 'internal error'})
   t.ok(lines.some(line => line.includes('secret')))
-  t.same(await call('No.Such'), {kind: 'error', text: "rpc: can't find method No.Such"})
+  t.same(await call('No.Such'), {kind: 'error', text: "rpc: can't find service No.Such"})
+  t.same(await call('Test.Such'), {kind: 'error', text: "rpc: can't find method Test.Such"})
+  t.same(await call('Such'), {kind: 'error', text: 'rpc: service/method request ill-formed: Such'})
+  const asSent = await calls.callEncoded(to.address, 'Status.Peers', Uint8Array.of(0x80), {timeoutMs: 5000})
+  t.ok(
+    asSent.kind === 'value' &&
+      Buffer.from(asSent.body).equals(Buffer.from('\x91\xae127.0.0.1:8300', 'latin1')),
+  )
   t.same(await call('Test.Never', 50), {kind: 'unreachable'})
   t.same(await calls.call('127.0.0.1:1', 'Status.Ping', {}, {timeoutMs: 1000}), {kind: 'unreachable'})
   const many = await Promise.all(Array.from({length: 300}, () => call('Status.Ping')))

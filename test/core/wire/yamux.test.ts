@@ -135,7 +135,7 @@ t.test('calls and answers come back as they were written, errors with a body tha
     ]),
   )
   t.match(answers.next(), {item: {seq: 1, result: {kind: 'error', text: 'rpc: no'}}})
-  t.match(answers.next(), {item: {seq: 2, result: {kind: 'value', value: [hex('78')]}}})
+  t.match(answers.next(), {item: {seq: 2, result: {kind: 'value', body: hex('91 a1 78')}}})
   calls.push(hex('c0 80'))
   t.match(calls.next(), {kind: 'problem'})
 })
