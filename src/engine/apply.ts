@@ -1,3 +1,4 @@
+import {isExcludedRecord} from '../core/codec/excluded-record.js'
 import type {Condition, Phase, Plan, Step} from '../core/model/plan.js'
 import type {ApplyOutcome, Place, StopCode} from '../core/model/progress.js'
 import {shortcomings, verifiedNote} from '../core/model/verdict.js'
@@ -216,10 +217,12 @@ class Run {
 
   /**
    * Until the first server of the plan is started, no step writes while any of them runs, whatever the plan says.
-   * After that the conditions of the step decide: a server that was set aside rejoins beside a running leader.
+   * After that the conditions of the step decide: a server that was set aside rejoins beside a running leader. A
+   * record of ours is no write to a server.
    */
-  #needsBarrier(step: Step): boolean {
-    if (!writing.has(step.action.do)) return false
+  #needsBarrier({action}: Step): boolean {
+    if (!writing.has(action.do)) return false
+    if (action.do === 'write-file' && isExcludedRecord(action.path)) return false
     return !this.#steps.some(other => other.action.do === 'start-service' && this.#begun.has(other.id))
   }
 

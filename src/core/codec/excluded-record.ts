@@ -3,9 +3,16 @@ import {printable} from '../text.js'
 
 const SERVERS_MAX = 50
 
+const PREFIX = '/var/lib/quorate/excluded-'
+
 /** Where a plan notes, on every host that it leaves at work, which servers it excluded without fencing them. */
 export function excludedRecordPath(plan: string): string {
-  return `/var/lib/quorate/excluded-${plan}`
+  return `${PREFIX}${plan}`
+}
+
+/** Whether a path is that of such a note. */
+export function isExcludedRecord(path: string): boolean {
+  return path.startsWith(PREFIX) && !path.slice(PREFIX.length).includes('/')
 }
 
 /** The record as a file: one line of JSON. */

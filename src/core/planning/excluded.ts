@@ -1,7 +1,7 @@
 import {excludedRecordPath, writeExcludedRecord} from '../codec/excluded-record.js'
 import type {Configuration} from '../model/configuration.js'
 import type {ExcludedRecord} from '../model/observation.js'
-import type {Condition, PlanHost} from '../model/plan.js'
+import type {PlanHost} from '../model/plan.js'
 import type {PlanContext} from './context.js'
 import {deadArithmetic} from './recovery-risks.js'
 import type {StepDraft} from './steps.js'
@@ -33,12 +33,14 @@ export function excludedOf(
   }
 }
 
-/** Notes the excluded servers on a host, where doctor finds them again for as long as they are a danger. */
+/**
+ * Notes the excluded servers on a host, where doctor finds them again for as long as they are a danger. The note lies
+ * outside the server's directories, so that no barrier need stand for it.
+ */
 export function excludedStep(
   host: string,
   excluded: Excluded,
   plan: string,
-  requires: readonly Condition[],
   context: PlanContext,
 ): StepDraft {
   const text = writeExcludedRecord({plan, ...excluded})
@@ -53,7 +55,6 @@ export function excludedStep(
       owner: ROOT,
       replaces: undefined,
     },
-    requires,
     undo: 'moving it away',
   }
 }

@@ -287,7 +287,7 @@ function excludedSteps(
   if (excluded === undefined) return []
   return parts.witnesses
     .filter(one => (valueOf(one.seen.reached)?.root ?? 'none') !== 'none')
-    .map(one => excludedStep(one.host, excluded, parts.id, [], context))
+    .map(one => excludedStep(one.host, excluded, parts.id, context))
 }
 
 function removeAction(removal: Removal): Pick<StepDraft, 'action' | 'undo'> {

@@ -195,9 +195,7 @@ function writeSteps(
   const {host, candidate} = one
   // First, so that no server runs on the new peer set without a record of who is missing from it
   const record =
-    shape.excluded === undefined
-      ? []
-      : [excludedStep(host.host, shape.excluded, shape.plan, requires, context)]
+    shape.excluded === undefined ? [] : [excludedStep(host.host, shape.excluded, shape.plan, context)]
   const steps: StepDraft[] = [...record, ...rejoinAgeSteps(one, shape.plan, requires, context)]
   if (shape.needsPeersInfo && valueOf(candidate.seen.peersInfo) !== true) {
     const info = {path: `${host.raftDir}/peers.info`, text: PEERS_INFO_TEXT, mode: RECOVERY_FILE_MODE}
