@@ -12,6 +12,7 @@ import type {AgentOptions} from './options.js'
 import {RaftDriver} from './raft-driver.js'
 import type {RaftCarrier} from './raft-driver.js'
 import {readLivePeers, writeLivePeers} from './store/identity-files.js'
+import {keepLoyalty} from './store/loyalty-file.js'
 import {openRaftStore} from './store/open-raft-store.js'
 import type {SnapshotStore} from './store/raft-store.js'
 import {loadSnapshot, recoverFromPeersFile} from './store/recover-cluster.js'
@@ -43,6 +44,7 @@ export interface ServerRaft {
   readonly blank: boolean
   /** Notes on disk that this server has left its cluster, where that is kept (Raft protocol 0). */
   noteLeft(): Promise<void>
+  stop(): Promise<void>
 }
 
 /**
@@ -73,11 +75,12 @@ export async function openServerRaft(deps: ServerRaftDeps): Promise<ServerRaft> 
     address,
     suffrage: options.nonVoter ? 'nonvoter' : 'voter',
   }
+  const loyalty = await keepLoyalty(directory, options.raft.heartbeatTimeoutMs)
   const live = protocol === 0 ? new LiveList(directory, self, log) : undefined
   const restored = live === undefined ? found : await live.restored(found, options.bootstrap)
   tellInitial(restored, log)
   const driver = new RaftDriver({
-    options: raftOptions(options, self),
+    options: raftOptions(options, self, loyalty.atStartMs),
     store,
     restored,
     machine,
@@ -96,6 +99,10 @@ export async function openServerRaft(deps: ServerRaftDeps): Promise<ServerRaft> 
     self,
     blank,
     noteLeft: () => live?.leave() ?? Promise.resolve(),
+    stop: () => {
+      loyalty.stop()
+      return driver.stop()
+    },
   }
 }
 
@@ -114,12 +121,13 @@ function tellInitial(restored: Restored, log: AgentLog): void {
   log('info', 'server.raft', `initial configuration: index=${latest.index} servers="[${servers}]"`)
 }
 
-function raftOptions({raft}: AgentOptions, self: Server): RaftOptions {
+function raftOptions({raft}: AgentOptions, self: Server, loyalAtStartMs: number): RaftOptions {
   return {
     id: self.id,
     address: self.address,
     random: Math.random,
     heartbeatTimeoutMs: raft.heartbeatTimeoutMs,
+    loyalAtStartMs,
     electionTimeoutMs: raft.electionTimeoutMs,
     leaderLeaseMs: Math.min(raft.leaderLeaseTimeoutMs, raft.heartbeatTimeoutMs),
     commitTimeoutMs: raft.commitTimeoutMs,

@@ -259,7 +259,7 @@ export class ServerRole {
     this.autopilot.end()
     this.transport.close()
     await this.port.close()
-    await this.raft.driver.stop()
+    await this.raft.stop()
   }
 
   /** A removed server is sent nothing more, perhaps not even its removal: others are asked, too. */

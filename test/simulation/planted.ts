@@ -161,4 +161,21 @@ export const planted: readonly Planted[] = [
     title: 'a lease is trusted however old it is',
     changes: [change('reads.ts', 'lease && raft.nowMs < leaseUntilMs(raft)', 'lease')],
   },
+  {
+    title: 'every server is taken to have the patience of the leader',
+    seed: 31,
+    changes: [
+      change('reads.ts', 'Math.min(raft.options.leaderLeaseMs, loyalMs)', 'raft.options.leaderLeaseMs'),
+    ],
+  },
+  {
+    title: 'a server that was set to less patience forgets what it promised before its restart',
+    seed: 6,
+    changes: [change('node.ts', 'Math.max(heartbeatTimeoutMs, loyalAtStartMs)', 'heartbeatTimeoutMs')],
+  },
+  {
+    title: 'a server keeps its vote from others as it promised, and gives it to itself',
+    seed: 406,
+    changes: [change('election.ts', 'raft.nowMs < raft.loyalUntilMs && !isSoleVoter(raft)', 'false')],
+  },
 ]

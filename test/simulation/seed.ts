@@ -28,7 +28,7 @@ export function drawWeather(chance: Chance): Weather {
   const inOrder = chance.happens(0.5)
   const rough = chance.real()
   const snapshots = chance.happens(0.7)
-  return {
+  const weather: Weather = {
     servers: chance.pick([1, 2, 3, 3, 3, 4, 5, 5]),
     spares: chance.pick([0, 0, 1, 2]),
     network: {
@@ -68,7 +68,12 @@ export function drawWeather(chance: Chance): Weather {
         applyEntriesMax: chance.pick([1, 8, 4096]),
       },
     },
+    paces: [],
   }
+  // Drawn last, so that what is drawn before stays the same. Without pre-votes the impatient may depose everybody, always
+  if (!chance.happens(0.3) || !weather.options.preVote) return weather
+  const paces = Array.from({length: 5}, () => chance.pick([1, 1, 3]))
+  return {...weather, paces, options: {...weather.options, leaderLeaseMs: 250}}
 }
 
 /** Runs one seed: faults first, while nothing may go wrong, then calm weather, in which all must go well. */
@@ -148,6 +153,48 @@ function schedule(world: World, chance: Chance): void {
     world.network.partition(side, other, chance.happens(0.3))
     world.at(world.nowMs + chance.between(50, 3000), () => world.network.heal())
   })
+  if (weather.paces.length > 0)
+    for (let atMs = 1000; atMs < FAULTS_MS - 2000; atMs += 1700)
+      world.at(atMs, () => deposeUnseen(world, chance))
+}
+
+/** The most patient voter is made leader, and then cut off. */
+function deposeUnseen(world: World, chance: Chance): void {
+  const before = world.leader()
+  const members = before?.node?.status().latest.configuration.servers ?? []
+  const voters = world.servers.filter(({id}) =>
+    members.some(one => one.id === id && one.suffrage === 'voter'),
+  )
+  const [first] = voters
+  if (before === undefined || first === undefined) return
+  const to = voters.reduce((a, b) => (b.patienceMs > a.patienceMs ? b : a), first).id
+  world.other(before, token => ({on: 'transfer-leadership', token, to}))
+  world.at(world.nowMs + chance.between(100, 500), () => cutOff(world, chance))
+}
+
+/**
+ * The leader is cut off from all others, which may also be started anew with other timeouts. Whoever takes itself for
+ * the leader meanwhile is asked what was written.
+ */
+function cutOff(world: World, chance: Chance): void {
+  const leader = world.leader()
+  if (leader === undefined) return
+  const others = world.servers.filter(server => server !== leader)
+  world.trace(`${leader.name} is cut off`)
+  const names = others.map(server => server.name)
+  world.network.partition([leader.name], names, false)
+  if (chance.happens(0.5))
+    for (const server of others) {
+      world.crash(server)
+      world.at(world.nowMs + chance.between(1, 30), () => world.start(server))
+    }
+  world.at(world.nowMs + chance.between(800, 1100), () => world.network.heal())
+  for (let inMs = 20; inMs < 800; inMs += 20)
+    world.at(world.nowMs + inMs, () => {
+      const newest = world.leader()
+      if (newest !== undefined) world.put(newest)
+      for (const server of world.servers) if (server.leads) world.read(server, true)
+    })
 }
 
 function changeMembers(world: World, chance: Chance, at: SimulatedServer): void {

@@ -63,6 +63,12 @@ export class SimulatedServer {
   clockOffsetMs = 0
   clockRate = 1
   wakeAtMs = Infinity
+  /** What the timeouts of a life are multiplied by. */
+  pace: (life: number) => number = () => 1
+  /** The heartbeat timeout of this life. */
+  patienceMs = 0
+  /** The longest promise to a leader that may still hold, kept on disk. */
+  private promisedMs = 0
   /** What came in while the server is paused. */
   held: RaftEvent[] | undefined
   private syncing = false
@@ -95,9 +101,28 @@ export class SimulatedServer {
     if (this.state.index > 0) this.world.checks.restored(this.name, this.state)
     const chance = this.chance.fork()
     this.node = new this.core.RaftNode(
-      {...this.options, id: this.id, address: this.address, random: chance.real},
+      {...this.options, ...this.timings(), id: this.id, address: this.address, random: chance.real},
       this.restoredState(),
     )
+  }
+
+  /** Timeouts of this life, and what may be left of a promise that was given with those of the life before. */
+  private timings(): Pick<
+    RaftOptions,
+    'heartbeatTimeoutMs' | 'electionTimeoutMs' | 'leaderLeaseMs' | 'loyalAtStartMs'
+  > {
+    const pace = this.pace(this.life)
+    const heartbeatTimeoutMs = this.options.heartbeatTimeoutMs * pace
+    this.patienceMs = heartbeatTimeoutMs
+    const loyalAtStartMs = Math.max(this.promisedMs, heartbeatTimeoutMs)
+    this.promisedMs = loyalAtStartMs
+    this.world.later(this, loyalAtStartMs * 1.1, () => (this.promisedMs = heartbeatTimeoutMs))
+    return {
+      heartbeatTimeoutMs,
+      electionTimeoutMs: this.options.electionTimeoutMs * pace,
+      leaderLeaseMs: this.options.leaderLeaseMs * pace,
+      loyalAtStartMs,
+    }
   }
 
   crash(): void {

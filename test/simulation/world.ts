@@ -22,6 +22,8 @@ export interface Weather {
   readonly drift: number
   readonly recovery: boolean
   readonly options: Omit<RaftOptions, 'id' | 'address' | 'random'>
+  /** What the timeouts of servers are multiplied by, taken in turn with each start; none where all are alike. */
+  readonly paces: readonly number[]
 }
 
 /** More events than any sound world has: a core that asks to be woken for nothing never comes to an end. */
@@ -86,6 +88,7 @@ export class World {
     for (let i = 0; i < weather.servers + weather.spares; i++) {
       const name = String.fromCharCode(97 + i)
       const server = new SimulatedServer(name, core, weather.options, chance.fork(), surroundings)
+      server.pace = life => weather.paces[(i + life) % weather.paces.length] ?? 1
       server.clockOffsetMs = chance.between(0, 1e6)
       server.clockRate = 1 + chance.between(-weather.drift, weather.drift)
       server.deliver = event => this.deliver(server, event)

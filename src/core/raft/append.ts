@@ -10,9 +10,15 @@ import type {ConfigurationAt} from './types.js'
 export function appendRequested(raft: RaftState, token: number, request: AppendRequest): void {
   const {log} = raft
   const endBefore = log.lastIndex
+  const followed = followSender(raft, request)
+  const promise = followed ? {loyalMs: raft.options.heartbeatTimeoutMs} : {}
   const answer = (success: boolean, {lastIndex = endBefore, noRetryBackoff = false, needs = 0} = {}): void =>
-    raft.respond(token, {rpc: 'append', term: raft.term, lastIndex, success, noRetryBackoff}, needs)
-  if (!followSender(raft, request)) return answer(false)
+    raft.respond(
+      token,
+      {rpc: 'append', term: raft.term, lastIndex, success, noRetryBackoff, ...promise},
+      needs,
+    )
+  if (!followed) return answer(false)
   if (request.prevIndex === 0 && request.prevTerm === 0 && request.entries.length === 0) return answer(true)
   const refusal = refuseEntries(raft, request)
   if (refusal !== undefined) return answer(false, refusal)

@@ -7,11 +7,16 @@ import {findServer} from './membership.js'
 import type {PreVoteRequest, RaftResponse, VoteRequest} from './messages.js'
 import {becomeFollower, setLeader, setRole} from './roles.js'
 import {TERM_MAX} from './state.js'
+import {isSoleVoter} from './wishes.js'
 import type {Outstanding, RaftState} from './state.js'
 
 /** The election timer ran out: whoever may stand asks around or stands; all others go on waiting. */
 export function electionTimeout(raft: RaftState): void {
-  raft.electionDueMs = raft.nowMs + raft.jitter(raft.options.electionTimeoutMs)
+  // A vote for ourselves is one for another, too. Only a promise of before our start outlasts the timer
+  const bound = raft.nowMs < raft.loyalUntilMs && !isSoleVoter(raft)
+  const sinceMs = bound ? raft.loyalUntilMs : raft.nowMs
+  raft.electionDueMs = sinceMs + raft.jitter(raft.options.electionTimeoutMs)
+  if (bound) return
   setLeader(raft, undefined)
   if (!raft.standing) return
   if (raft.options.preVote) askAround(raft)

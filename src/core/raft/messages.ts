@@ -106,6 +106,11 @@ export type RaftResponse =
       readonly success: boolean
       /** Set on a gap: the leader may try again at once. */
       readonly noRetryBackoff: boolean
+      /**
+       * For how long the answerer, having followed the asker when the request came, votes for no other: its own
+       * heartbeat timeout. Undefined where it does not say, as servers of others do not.
+       */
+      readonly loyalMs?: number
     }
   | {readonly rpc: 'vote'; readonly term: number; readonly granted: boolean}
   | {readonly rpc: 'pre-vote'; readonly term: number; readonly granted: boolean}

@@ -81,13 +81,13 @@ export class RaftNode {
 
   /**
    * A server that just started may have promised a leader, before it stopped, to vote for no other: it keeps that
-   * promise for the time that a lease may last.
+   * promise, and does not stand itself, for the time that a lease may last.
    */
   private start(): void {
     const {raft} = this
-    const {heartbeatTimeoutMs, snapshotIntervalMs} = raft.options
+    const {heartbeatTimeoutMs, loyalAtStartMs, snapshotIntervalMs} = raft.options
     this.started = true
-    if (raft.term > 0) raft.loyalUntilMs = raft.nowMs + heartbeatTimeoutMs
+    if (raft.term > 0) raft.loyalUntilMs = raft.nowMs + Math.max(heartbeatTimeoutMs, loyalAtStartMs)
     raft.electionDueMs = raft.nowMs + (isSoleVoter(raft) ? 0 : raft.jitter(heartbeatTimeoutMs))
     raft.snapshotDueMs = raft.nowMs + raft.jitter(snapshotIntervalMs)
     const {snapshot, log} = raft

@@ -16,6 +16,7 @@ const DEFAULT_LIMITS: RaftLimits = {
 /** All options that have a usual value, with the values of hashicorp/raft's `DefaultConfig` (config.go). */
 export const DEFAULT_OPTIONS: Omit<RaftOptions, 'id' | 'address' | 'random'> = {
   heartbeatTimeoutMs: 1000,
+  loyalAtStartMs: 0,
   electionTimeoutMs: 1000,
   leaderLeaseMs: 500,
   commitTimeoutMs: 50,

@@ -20,10 +20,12 @@ export class Progress {
   appendsInFlight = 0
   failures = 0
   retryAtMs = 0
-  /** When it last answered, and when the newest request that it answered was sent. */
+  /** When it last answered. */
   lastContactMs: number
   answered = false
-  ackedSentMs = -Infinity
+  /** For how long after a request of ours it votes for no other, as it last said, and until when it does not. */
+  loyalMs = Infinity
+  leaseUntilMs = -Infinity
   ackedRequestId = 0
   /** A refusal of what the peer had accepted is only believed of requests sent after this one. */
   matchKnownAtRequestId = 0

@@ -1,3 +1,4 @@
+import type {Progress} from './progress.js'
 import type {RaftState} from './state.js'
 
 /** Lets clocks differ by this much in their rate before a lease is trusted too long. */
@@ -5,13 +6,23 @@ const CLOCK_DRIFT_MAX = 0.1
 
 /**
  * Until when no other leader can be at work: a quorum answered requests so young that each of its members still refuses
- * its vote to others (Raft thesis 6.4.1). Counted from when the requests were sent; Infinity for a quorum of one,
- * -Infinity for who does not lead.
+ * its vote to others (Raft thesis 6.4.1). Infinity for a quorum of one, -Infinity for who does not lead.
  */
 export function leaseUntilMs(raft: RaftState): number {
-  const {leadership, options} = raft
+  const {leadership} = raft
   if (leadership === undefined || leadership.leaseBroken) return -Infinity
-  return raft.quorumValue(Infinity, peer => peer.ackedSentMs) + options.leaderLeaseMs * (1 - CLOCK_DRIFT_MAX)
+  return raft.quorumValue(Infinity, peer => peer.leaseUntilMs)
+}
+
+/**
+ * A peer answered a request, and promised with it to vote for no other for `loyalMs`. It counts from when the request
+ * was sent, for the peer had it no earlier. Each peer is taken at its own word, because servers may be set to different
+ * timeouts; one that says nothing gives no lease, and reads then cost a round of heartbeats.
+ */
+export function noteLoyalty(raft: RaftState, peer: Progress, sentMs: number, loyalMs: number): void {
+  const trustedMs = Math.min(raft.options.leaderLeaseMs, loyalMs) * (1 - CLOCK_DRIFT_MAX)
+  peer.loyalMs = loyalMs
+  peer.leaseUntilMs = Math.max(peer.leaseUntilMs, sentMs + trustedMs)
 }
 
 /**

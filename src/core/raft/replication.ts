@@ -2,11 +2,14 @@ import {assert} from '../assert.js'
 import {leadershipOf} from './leading.js'
 import type {AppendRequest, LogEntry, RaftResponse} from './messages.js'
 import type {Progress} from './progress.js'
+import {noteLoyalty} from './reads.js'
 import {becomeFollower} from './roles.js'
 import type {Outstanding, RaftState} from './state.js'
 
 /** Heartbeats go out once in one to two tenths of the time after which followers look elsewhere. */
 const HEARTBEATS_PER_TIMEOUT = 10
+/** No peer is given less time, whatever it says. */
+const PATIENCE_MIN_MS = 20
 
 /** Sends every peer what it is due. */
 export function replicate(raft: RaftState): void {
@@ -44,7 +47,9 @@ function heartbeat(raft: RaftState, peer: Progress, asked: number): void {
   const request = {...appendHead(raft), prevIndex: 0, prevTerm: 0, entries: [], leaderCommit: 0}
   const about = {epoch: 0, prevIndex: 0, lastIndex: 0}
   peer.heartbeat = {requestId: raft.send(peer.target, 'heartbeat', request, about), sentMs: nowMs}
-  peer.heartbeatDueMs = nowMs + raft.jitter(options.heartbeatTimeoutMs / HEARTBEATS_PER_TIMEOUT)
+  // A peer that is set to less patience than we are hears from us as often as it needs to
+  const patienceMs = Math.min(options.heartbeatTimeoutMs, Math.max(PATIENCE_MIN_MS, peer.loyalMs))
+  peer.heartbeatDueMs = nowMs + raft.jitter(patienceMs / HEARTBEATS_PER_TIMEOUT)
 }
 
 /** When something is due to a peer again. What is overdue waits for an answer, not for the clock. */
@@ -164,6 +169,8 @@ export function peerAnswered(
   // A peer that has really followed us since answers with our term
   if (response.term < raft.term) return current ? unreached(raft, peer) : undefined
   contact(raft, peer, requestId, asked)
+  if (response.rpc === 'append' && response.loyalMs !== undefined)
+    noteLoyalty(raft, peer, asked.sentMs, response.loyalMs)
   if (beats) return
   if (response.rpc === 'snapshot') snapshotAnswered(raft, peer, asked, response.success)
   else if (response.success) accepted(raft, peer, asked)
@@ -179,7 +186,6 @@ function unreached(raft: RaftState, peer: Progress): void {
 function contact(raft: RaftState, peer: Progress, requestId: number, asked: Outstanding): void {
   peer.lastContactMs = raft.nowMs
   peer.answered = true
-  peer.ackedSentMs = Math.max(peer.ackedSentMs, asked.sentMs)
   peer.ackedRequestId = Math.max(peer.ackedRequestId, requestId)
   if (peer.lost) {
     peer.lost = false

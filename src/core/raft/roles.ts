@@ -54,6 +54,6 @@ function loseLeadership(raft: RaftState, why: Refusal): void {
 export function heardLeader(raft: RaftState): void {
   const {heartbeatTimeoutMs} = raft.options
   raft.lastContactMs = raft.nowMs
-  raft.loyalUntilMs = raft.nowMs + heartbeatTimeoutMs
+  raft.loyalUntilMs = Math.max(raft.loyalUntilMs, raft.nowMs + heartbeatTimeoutMs)
   raft.electionDueMs = raft.nowMs + raft.jitter(heartbeatTimeoutMs)
 }

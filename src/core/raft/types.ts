@@ -34,6 +34,11 @@ export interface RaftOptions {
   readonly random: () => number
   /** A follower that heard nothing for one to two of these looks for a new leader (`HeartbeatTimeout`). */
   readonly heartbeatTimeoutMs: number
+  /**
+   * How long a promise to vote for no other, given before this start, may still hold: the longest `heartbeatTimeoutMs`
+   * that this server had of late. What is less than today's changes nothing.
+   */
+  readonly loyalAtStartMs: number
   /** A candidate tries again after one to two of these (`ElectionTimeout`). */
   readonly electionTimeoutMs: number
   /** A leader without contact to a quorum for this long steps down; at most `heartbeatTimeoutMs`, better half of it. */

@@ -85,10 +85,18 @@ export function bootstrapWanted(raft: RaftState, token: number, configuration: C
   if (isSoleVoter(raft)) raft.electionDueMs = raft.nowMs
 }
 
-/** Whether nobody else can be leader, so that there is nothing to wait for. */
+/**
+ * Whether nobody else can be leader, so that there is nothing to wait for: we are the only voter, and were it before a
+ * change that may not be committed, whose leader may still count on us.
+ */
 export function isSoleVoter(raft: RaftState): boolean {
-  const all = voters(raft.configurations.latest.configuration)
-  return all.length === 1 && all[0]?.id === raft.options.id
+  const {latest, previous} = raft.configurations
+  if (!isVoter(latest.configuration, raft.options.id)) return false
+  return [latest, previous].every(at =>
+    voters(at?.configuration ?? NOBODY).every(one => one.id === raft.options.id),
+  )
 }
+
+const NOBODY: Configuration = {servers: []}
 
 const sameText = ({id, address}: {readonly id: string; readonly address: string}): boolean => id === address

@@ -304,7 +304,12 @@ export function encodeRaftAnswer(answer: RaftAnswer, peers?: readonly ServerAddr
   writer.text('')
   switch (response.rpc) {
     case 'append':
-      writer.map(5).text('LastLog').unsigned(response.lastIndex)
+      // hashicorp/raft passes over fields that it does not know; it has none for this promise
+      writer
+        .map(response.loyalMs === undefined ? 5 : 6)
+        .text('LastLog')
+        .unsigned(response.lastIndex)
+      if (response.loyalMs !== undefined) writer.text('LoyalMs').unsigned(response.loyalMs)
       writer.text('NoRetryBackoff').bool(response.noRetryBackoff)
       writer.text('ProtocolVersion').unsigned(RAFT_PROTOCOL)
       return writer.text('Success').bool(response.success).text('Term').unsigned(response.term).finish()
@@ -351,6 +356,7 @@ function readResponse(cursor: MsgpackCursor, rpc: RaftRequest['rpc']): RaftRespo
   let success = false
   let granted = false
   let noRetryBackoff = false
+  let promise: {readonly loyalMs?: number} = {}
   for (let left = cursor.map(); left > 0; left--) {
     const key = cursor.key()
     if (key === 'Term') term = cursor.unsigned()
@@ -358,11 +364,12 @@ function readResponse(cursor: MsgpackCursor, rpc: RaftRequest['rpc']): RaftRespo
     else if (key === 'Success') success = cursor.bool()
     else if (key === 'Granted') granted = cursor.bool()
     else if (key === 'NoRetryBackoff') noRetryBackoff = cursor.bool()
+    else if (key === 'LoyalMs') promise = {loyalMs: cursor.unsigned()}
     else cursor.skip()
   }
   switch (rpc) {
     case 'append':
-      return {rpc, term, lastIndex, success, noRetryBackoff}
+      return {rpc, term, lastIndex, success, noRetryBackoff, ...promise}
     case 'vote':
     case 'pre-vote':
       return {rpc, term, granted}

@@ -5,12 +5,16 @@ import {Single, configurationEntry, diskWith, entry, only, responses} from './si
 
 const log = [1, 1, 2, 2] // 1: configuration, 2 to 4: commands
 const follower = (terms: readonly number[] = log): Single => new Single(diskWith(['a', 'b', 'c'], terms))
+/** What whoever follows the asker promises with the answer: its own heartbeat timeout. */
+const loyal = {loyalMs: 1000}
 const persisted = (effects: ReturnType<Single['step']>) => only(effects, 'persist')[0]
 
 t.test('a heartbeat is answered at once and leaves the log alone', async t => {
   const single = follower()
   const effects = single.append({term: 2})
-  t.same(responses(effects), [{rpc: 'append', term: 2, lastIndex: 4, success: true, noRetryBackoff: false}])
+  t.same(responses(effects), [
+    {rpc: 'append', term: 2, lastIndex: 4, success: true, noRetryBackoff: false, ...loyal},
+  ])
   t.same(only(effects, 'persist'), [])
   t.same([single.status.lastIndex, single.status.commitIndex], [4, 0])
   t.equal(single.status.leader?.id, 'b')
@@ -20,7 +24,7 @@ t.test('a heartbeat of a new term is answered once the term is on disk', async t
   const single = follower()
   t.same(responses(single.append({term: 3})), [])
   t.same(responses(single.write()), [
-    {rpc: 'append', term: 3, lastIndex: 4, success: true, noRetryBackoff: false},
+    {rpc: 'append', term: 3, lastIndex: 4, success: true, noRetryBackoff: false, ...loyal},
   ])
 })
 
@@ -36,7 +40,7 @@ t.test('entries are accepted once they are on disk, with the end of the log befo
   t.same(responses(effects), [])
   t.same(persisted(effects)?.append, [entry(5, 2), entry(6, 2)])
   t.same(responses(single.write()), [
-    {rpc: 'append', term: 2, lastIndex: 4, success: true, noRetryBackoff: false},
+    {rpc: 'append', term: 2, lastIndex: 4, success: true, noRetryBackoff: false, ...loyal},
   ])
 })
 
@@ -62,14 +66,16 @@ t.test('a leader of an old term is refused and told the new one', async t => {
 
 t.test('entries behind a gap are refused with the end of our log', async t => {
   const effects = follower().append({term: 2, prevIndex: 9, prevTerm: 2, entries: [entry(10, 2)]})
-  t.same(responses(effects), [{rpc: 'append', term: 2, lastIndex: 4, success: false, noRetryBackoff: true}])
+  t.same(responses(effects), [
+    {rpc: 'append', term: 2, lastIndex: 4, success: false, noRetryBackoff: true, ...loyal},
+  ])
 })
 
 t.test('where the entry before differs, the refusal goes back to before its whole term', async t => {
   const single = follower([1, 1, 1, 2, 2, 2])
   single.append({term: 4, prevIndex: 6, prevTerm: 3, entries: [entry(7, 4)]})
   t.same(responses(single.write()), [
-    {rpc: 'append', term: 4, lastIndex: 3, success: false, noRetryBackoff: true},
+    {rpc: 'append', term: 4, lastIndex: 3, success: false, noRetryBackoff: true, ...loyal},
   ])
   t.equal(single.status.lastIndex, 6, 'nothing is cut on a refusal')
 })

@@ -1,6 +1,17 @@
 import t from 'tap'
-import {Cluster} from './cluster.js'
-import {Single, accept, appends, diskWith, only, refusals, reject, sends} from './single.js'
+import {Cluster, configurationOf} from './cluster.js'
+import {
+  Single,
+  accept,
+  appends,
+  configurationEntry,
+  diskWith,
+  only,
+  refusals,
+  reject,
+  responses,
+  sends,
+} from './single.js'
 
 const NAMES = ['a', 'b', 'c']
 
@@ -19,10 +30,14 @@ const read = (token: number, lease = false) => ({on: 'read', token, lease}) as c
 const served = (effects: ReturnType<Single['step']>) => only(effects, 'read-ready').map(one => one.token)
 
 /** Heartbeats to b that are not answered yet, answered. */
-function answerBeats(single: Single, effects: ReturnType<Single['step']>): ReturnType<Single['step']> {
+function answerBeats(
+  single: Single,
+  effects: ReturnType<Single['step']>,
+  answer = accept(2),
+): ReturnType<Single['step']> {
   return sends(effects, 'append', 'heartbeat')
     .filter(one => one.to.id === 'b')
-    .flatMap(one => single.answer(one.requestId, accept(2)))
+    .flatMap(one => single.answer(one.requestId, answer))
 }
 
 t.test('a read waits for a quorum to answer a request that was sent after it came', async t => {
@@ -108,6 +123,87 @@ t.test('a lease serves reads at once, counted from when the answered request was
   single.tick(300)
   t.equal(single.status.role, 'leader')
   t.same(served(single.step(read(3, true))), [], 'contact is 300 ms old, but what was answered is 550 ms old')
+})
+
+t.test('a lease lasts no longer than a peer promises, which may have less patience than we have', async t => {
+  const single = leader()
+  const {nowMs: startMs} = single
+  answerBeats(single, single.tick(150), accept(2, 300))
+  t.equal(single.node.leaseUntilMs(), startMs + 450, 'what was promised before still holds')
+  answerBeats(single, single.tick(150), accept(2, 300))
+  const untilMs = single.node.leaseUntilMs()
+  t.ok(untilMs > startMs + 450 && untilMs <= single.nowMs + 270, 'a tenth less than what it says')
+  t.same(served(single.step(read(1, true))), [1])
+  single.tick(270)
+  t.equal(single.status.role, 'leader')
+  t.same(served(single.step(read(2, true))), [])
+})
+
+t.test('peers that promise nothing give no lease: a read costs a round of heartbeats', async t => {
+  const single = new Single(diskWith(NAMES, [1]))
+  const silent = {rpc: 'append', term: 2, lastIndex: 0, success: true, noRetryBackoff: false} as const
+  const effects = single.win('b')
+  single.write()
+  single.answer(appends(effects, 'b')[0]?.requestId ?? 0, silent)
+  single.apply()
+  answerBeats(single, effects, silent)
+  t.equal(single.node.leaseUntilMs(), -Infinity)
+  const asked = single.step(read(1, true))
+  t.same(served(asked), [])
+  t.same(served(answerBeats(single, asked, silent)), [1])
+})
+
+t.test('a peer of less patience is sent heartbeats as often as it needs, within reason', async t => {
+  const beatsWhen = (loyalMs: number): number => {
+    const single = leader()
+    let count = 0
+    for (let at = 0; at < 100; at++) {
+      const beats = sends(single.tick(10), 'append', 'heartbeat').filter(one => one.to.id === 'b')
+      count += beats.length
+      for (const {requestId} of beats) single.answer(requestId, accept(2, loyalMs))
+    }
+    return count
+  }
+  t.ok(beatsWhen(1000) < 15)
+  t.ok(beatsWhen(200) > 20)
+  t.ok(beatsWhen(0) <= 100, 'nobody makes us send without end')
+})
+
+t.test('a promise of the life before the start outlasts a timeout that was set shorter', async t => {
+  const restarted = (loyalAtStartMs: number): Single =>
+    new Single(diskWith(NAMES, [1]), {
+      heartbeatTimeoutMs: 200,
+      electionTimeoutMs: 200,
+      leaderLeaseMs: 100,
+      loyalAtStartMs,
+    })
+  const granted = (single: Single): boolean =>
+    responses(single.preVote({term: 2, from: 'c'})).some(one => 'granted' in one && one.granted)
+  const single = restarted(1000)
+  single.step({on: 'tick'})
+  single.tick(500)
+  t.notOk(granted(single), 'it votes for nobody')
+  single.append({term: 1})
+  single.tick(450)
+  t.equal(single.status.role, 'follower', 'and does not stand')
+  t.notOk(granted(single), 'nor does a leader that it hears meanwhile make the time shorter')
+  single.tick(1000)
+  t.not(single.status.role, 'follower')
+  const short = restarted(0)
+  short.step({on: 'tick'})
+  short.tick(201)
+  t.ok(granted(short))
+})
+
+t.test('a server whose peer is being removed waits for it all the same', async t => {
+  const two = diskWith(['a', 'b'], [1])
+  const sole = {...two, entries: [...two.entries, configurationEntry(2, 1, configurationOf('a'))]}
+  const single = new Single(sole)
+  single.step({on: 'tick'})
+  t.equal(single.status.role, 'follower', 'b may have a lease that rests on us')
+  single.tick(2000)
+  single.write()
+  t.equal(single.status.role, 'leader')
 })
 
 t.test(

@@ -225,12 +225,13 @@ export const responses = (effects: readonly RaftEffect[]): RaftResponse[] =>
 export const refusals = (effects: readonly RaftEffect[]): string[] =>
   only(effects, 'refuse').map(one => one.why)
 
-export const accept = (term: number): RaftResponse => ({
+export const accept = (term: number, loyalMs = 1000): RaftResponse => ({
   rpc: 'append',
   term,
   lastIndex: 0,
   success: true,
   noRetryBackoff: false,
+  loyalMs,
 })
 
 export const reject = (term: number, lastIndex: number): RaftResponse => ({

@@ -153,6 +153,16 @@ t.test('where a real server has all our fields the bytes are the same', async t 
   t.equal(toHex(encodeRaftRequest(requestOf(request))), toHex(request))
 })
 
+t.test('a follower of ours adds its promise to what a real server would say', async t => {
+  const {answer} = exchange('1.8.19', 'heartbeat')
+  const response = responseOf(answer, 'append')
+  const ours = encodeRaftAnswer({kind: 'response', response: {...response, loyalMs: 5000} as RaftResponse})
+  t.same(responseOf(ours, 'append'), {...response, loyalMs: 5000})
+  const fields = map(ours, 1)
+  t.same([...fields.keys()], [...fields.keys()].sort())
+  for (const [key, value] of map(answer, 1)) t.same(fields.get(key), value, key)
+})
+
 t.test('a candidate without versions is told the peers, others are not', async t => {
   const answer = {kind: 'response', response: {rpc: 'vote', term: 1, granted: true}} as const
   const peers = map(encodeRaftAnswer(answer, [serverAddress('127.0.2.11:8300')]), 1).get('Peers')
