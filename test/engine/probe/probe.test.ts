@@ -37,14 +37,20 @@ interface Run {
   readonly logFile?: string
   readonly env?: NodeJS.ProcessEnv
   readonly storeOnly?: boolean
+  /** Whether it sees the processes of this machine; by default only itself, whatever else runs here. */
+  readonly among?: boolean
 }
 
-function run({shell: [program, ...options], env, ...asked}: Run): ProbeResult & {output: Buffer} {
+/** Only root may ask for a process namespace. */
+const ALONE = process.getuid?.() === 0 ? ['/usr/bin/unshare', '--pid', '--fork', '--mount-proc'] : []
+
+function run({shell, env, among = false, ...asked}: Run): ProbeResult & {output: Buffer} {
   const {dataDir = '', configDir = '', unit = '', manager = '', logFile = '', storeOnly = false} = asked
   const sentAtMs = Date.now()
   const parameters = ['consul', dataDir, configDir, unit, manager, logFile, '65536', '262144', '100']
   parameters.push('', storeOnly ? 'store' : '')
-  const result = spawnSync(program, [...options, '-s', '--', ...parameters], {
+  const [program = 'sh', ...words] = [...(among ? [] : ALONE), ...shell, '-s', '--', ...parameters]
+  const result = spawnSync(program, words, {
     input: PROBE_SCRIPT,
     maxBuffer: 1 << 24,
     env: env ?? process.env,
@@ -255,7 +261,7 @@ t.test('a running server is found even under another name', async t => {
   t.teardown(() => child.kill('SIGKILL'))
   for (let i = 0; i < 100 && !existsSync(join(dir, 'data/raft/raft.db')); i++)
     await new Promise(resolve => setTimeout(resolve, 50))
-  const {facts, dataDir} = run({shell: shells[0] ?? ['sh'], dataDir: join(dir, 'data')})
+  const {facts, dataDir} = run({shell: shells[0] ?? ['sh'], dataDir: join(dir, 'data'), among: true})
   t.equal(dataDir, join(dir, 'data'))
   const mine = valueOf(facts.processes)?.find(one => one.pid === child.pid)
   t.match(mine, {executable: binary, dataDir: join(dir, 'data'), state: /[SR]/})
