@@ -67,7 +67,7 @@ host_net_up() {
   local ns=ql$1-$2 ops=ql$1-ops
   [ -e /run/netns/$ns ] && return
   ip netns add $ns && ip -n $ns link set lo up &&
-    ip -n $ops link add v$2 type veth peer name eth0 netns $ns address 02:00:c0:a8:01:1$2 &&
+    ip -n $ops link add v$2 type veth peer name eth0 netns $ns address "$(printf '02:00:c0:a8:01:%02x' $((10 + $2)))" &&
     ip -n $ops link set v$2 master br0 up && ip -n $ns addr add $3/24 dev eth0 && ip -n $ns link set eth0 up &&
     ip -n $ns route add default via $NET.1 || die "no network for host $2"
 }
@@ -140,7 +140,7 @@ cmd_off() {
 # down N: everything of a lab away.
 cmd_down() {
   local n=$1 h k
-  for h in $DIR/labs/$n/[1-9]; do [ -d $h ] && cmd_off $n ${h##*/}; done
+  for h in $DIR/labs/$n/[1-9]*; do [ -d $h ] && cmd_off $n ${h##*/}; done
   [ -e /run/netns/ql$n-ops ] && ip netns del ql$n-ops
   for k in $CGU $CGS; do [ -d $k/quorate-lab/$n ] && find $k/quorate-lab/$n -depth -type d -exec rmdir {} + 2>/dev/null; done
   mountpoint -q $DIR/labs/$n && umount -l $DIR/labs/$n
