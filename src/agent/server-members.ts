@@ -109,19 +109,26 @@ export function lanMergeRule(
 ): (applicants: readonly Applicant[]) => string | undefined {
   return applicants => {
     for (const {name, tags, left} of applicants) {
-      const {role, dc, id} = tags
+      const {role, dc, id, build} = tags
       if (role !== 'consul' && role !== 'node') continue
       if (dc !== own.datacenter) return `Member '${name}' part of wrong datacenter '${dc ?? ''}'`
-      if (left || id === undefined || id === '' || name === own.name) continue
+      if (left || id === undefined || id === '' || name === own.name || !hasOwnId(build)) continue
       if (id === own.nodeId) return `Member '${name}' has conflicting node ID '${id}' with this agent's ID`
       const other = members().find(
-        member => member.tags['id'] === id && member.name !== name && member.status === 'alive',
+        ({tags, ...member}) =>
+          tags['id'] === id && hasOwnId(tags['build']) && member.name !== name && member.status === 'alive',
       )
       if (other !== undefined)
         return `Member '${name}' has conflicting node ID '${id}' with member '${other.name}'`
     }
     return undefined
   }
+}
+
+/** Before Consul 0.8.5 the agents of one host have the same id (`makeRandomID`, consul agent/agent.go). */
+function hasOwnId(build: string | undefined): boolean {
+  const [, major = 0, minor = 0, patch = 0] = (/^(\d+)\.(\d+)\.(\d+)/.exec(build ?? '') ?? []).map(Number)
+  return major > 0 || minor > 8 || (minor === 8 && patch >= 5)
 }
 
 /** Who may come into the pool of servers of all datacenters (`wanMergeDelegate`). */

@@ -1,5 +1,6 @@
 import type {ChildProcess} from 'node:child_process'
 import {execFile, spawn} from 'node:child_process'
+import {randomUUID} from 'node:crypto'
 import {once} from 'node:events'
 import {mkdirSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
@@ -37,6 +38,7 @@ export interface RealConsulSettings {
 export class RealConsul {
   readonly url: string
   readonly dataDir: string
+  private readonly nodeId = randomUUID()
   private output = ''
   private child: ChildProcess | undefined
 
@@ -62,6 +64,8 @@ export class RealConsul {
       disable_update_check: true,
       log_level: 'DEBUG',
       ...(atLeast(this.binary.version, '0.7.0') ? {performance: {raft_multiplier: 1}} : {}),
+      // Up to 0.8.4 its id is that of the host, and the catalog takes no two nodes with one id
+      ...(atLeast(this.binary.version, '0.7.3') && !modern ? {node_id: this.nodeId} : {}),
       ...(modern ? {connect: {enabled: false}, ports: {grpc: -1}} : {}),
       ...config,
     }
@@ -79,6 +83,11 @@ export class RealConsul {
   /** All that it has said. */
   log(): string {
     return this.output
+  }
+
+  /** Sends its process a signal. */
+  signal(name: NodeJS.Signals): void {
+    this.child?.kill(name)
   }
 
   /** Ends the process at once, as a crash would. */
