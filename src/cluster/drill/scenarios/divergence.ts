@@ -13,7 +13,9 @@ const snapshotsOf = (cluster: LocalCluster, member: ClusterMember): string =>
 /** Whole snapshots of a member, oldest first. */
 async function wholeSnapshots(directory: string): Promise<readonly string[]> {
   const names = await readdir(directory).catch(() => [])
-  return names.filter(name => !name.endsWith('.tmp')).sort()
+  // A name is term, index and time in plain numbers, in which 99 comes before 160
+  const byNumbers = new Intl.Collator('en', {numeric: true})
+  return names.filter(name => !name.endsWith('.tmp')).sort((a, b) => byNumbers.compare(a, b))
 }
 
 /**
@@ -58,14 +60,15 @@ export const silentDivergence: Scenario = {
   title: 'The contents of one server silently differ after a wrong recovery.',
   story: [
     'Last week server3 was recovered by hand, from a snapshot of another day. Since then all is green: a leader, three peers, one log end.',
-    'And yet an application reads old values, now and then. It was stopped, so that nothing more goes wrong.',
+    'And yet an application reads old values, now and then, and goes on writing.',
   ],
   lesson:
     'Raft compares indexes and terms, never what applying them came to: a server with the wrong snapshot stays wrong for ever, and becomes the truth on the day it leads. Contents have to be compared; the stray is wiped and joins again.',
   servers: 3,
   raftProtocol: 3,
   writes: 150,
-  settings: () => ({raft_snapshot_threshold: 60, raft_snapshot_interval: '1s', raft_trailing_logs: 20}),
+  // Where logs keep less than server3 misses, it is sent a snapshot, which would put it right
+  settings: () => ({raft_snapshot_threshold: 60, raft_snapshot_interval: '1s', raft_trailing_logs: 10_000}),
   inject: async world => {
     const {cluster, load} = world
     const [stray] = cluster.members(['server3'])
@@ -77,8 +80,6 @@ export const silentDivergence: Scenario = {
     await cluster.start([stray])
     await world.until('it has a leader again', async () => ((await leaderSeenBy(stray.address)) ?? '') !== '')
     await world.sleep(1000)
-    // While writes go on no two servers are at the same place for long, and contents cannot be compared
-    load.pause()
     world.failing()
   },
   goal: {peers: ['server1', 'server2', 'server3'], plansAreWrong: false},
