@@ -70,17 +70,12 @@ export function recoveryPhases(shape: RecoveryShape, context: PlanContext): read
   const fenced = shape.setAside.filter(one => !rafterless(one)).map(one => one.host)
   lockPhase(list, hosts)
   barrierPhases(list, hosts, host => leaveTrap(all.find(one => one.host === host)?.candidate))
-  const names = hosts.map(host => host.host)
-  const stopped: readonly Condition[] = [{is: 'stopped', hosts: names}]
-  list.add(
-    'reread',
-    all.flatMap(one => rereadStep(one, stopped)),
-  )
+  list.add('reread', all.flatMap(rereadStep))
   fencePhase(list, fenced, barrierConditions(hosts, []), shape.plan)
   const barrier = barrierConditions(hosts, fenced)
   list.add(
     'copy',
-    shape.included.map(one => copyStep(one, shape.plan, stopped)),
+    shape.included.map(one => copyStep(one, shape.plan)),
   )
   list.add(
     'write',
@@ -112,7 +107,10 @@ export function leaveTrap(candidate: Candidate | undefined): string | undefined 
   return config.leaveOnTerminate === true ? 'leave_on_terminate is on' : undefined
 }
 
-function rereadStep(one: Placed, requires: readonly Condition[]): readonly StepDraft[] {
+/** A server's files are at rest when it is stopped itself; that all are is proved before the first write. */
+const atRest = (one: Placed): readonly Condition[] => [{is: 'stopped', hosts: [one.host.host]}]
+
+function rereadStep(one: Placed): readonly StepDraft[] {
   const {end, disk} = one.candidate
   if (end === undefined) return []
   const configuration = disk.configurationKnown ? disk.configuration : undefined
@@ -120,13 +118,13 @@ function rereadStep(one: Placed, requires: readonly Condition[]): readonly StepD
     {
       host: one.host.host,
       action: {do: 'reread-log', end, configuration},
-      requires,
+      requires: atRest(one),
       undo: 'nothing to take back',
     },
   ]
 }
 
-function copyStep(one: Placed, plan: string, requires: readonly Condition[]): StepDraft {
+function copyStep(one: Placed, plan: string): StepDraft {
   return {
     host: one.host.host,
     action: {
@@ -135,7 +133,7 @@ function copyStep(one: Placed, plan: string, requires: readonly Condition[]): St
       to: copyDir(plan),
       needBytes: copyBytes(one.candidate),
     },
-    requires,
+    requires: atRest(one),
     undo: 'copies are kept',
   }
 }

@@ -76,7 +76,6 @@ export function barrierPhases(
     hosts.map(host => ({
       host: host.host,
       action: {do: 'hold-service'},
-      requires: [{is: 'locked', hosts: [host.host]}],
       undo: 'releasing the service',
     })),
   )

@@ -102,7 +102,7 @@ t.test('history tells how each plan stands, and one plan line by line', async t 
   const plan = planFor(rehearsal.world, {declaredDead: scenario.dead})
   const item = () => ({plan, entries: rehearsal.journal.lines, progress: replay(rehearsal.journal.lines)})
   t.equal(standing(item()), 'not applied')
-  await dies(run(plan, {...rehearsal, moment: killAt(rehearsal.world, 40).moment}))
+  await dies(run(plan, {...rehearsal, moment: killAt(rehearsal.world, 41).moment}))
   const total = plan.phases.flatMap(phase => phase.steps).length
   t.match(standing(item()), new RegExp(`^in flight, \\d+ of ${total} steps$`))
   t.match(renderPlanHistory(item(), layout.theme), /in flight when it ended: \S+/)
