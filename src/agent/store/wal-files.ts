@@ -14,6 +14,9 @@ const syncFile = promisify(fsync)
 const resizeFile = promisify(ftruncate)
 const readFile = promisify(read)
 
+/** How far ahead of what is written a segment file is filled with zeros. */
+const AHEAD_BYTES = 256 * 1024
+
 /** An error with a code, as Node's file functions throw it. */
 export const errorCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
@@ -67,13 +70,16 @@ function answer(directory: string, request: StoreRequest): StoreReply {
 
 /**
  * A segment file that is written to. It is opened with O_DSYNC, so that a write has reached the disk when it returns:
- * one trip through the thread pool instead of two for a write and its sync.
+ * one trip through the thread pool instead of two for a write and its sync. Every so often a write takes zeros along
+ * for the ones to come: where blocks are in place already, the file system has only data to sync, no journal of its own.
  */
 export class SegmentFile {
   /** Shared by all who come while it is under way, so that there is one descriptor. */
   private opened: Promise<number> | undefined
   private users = 0
   private closing = false
+  /** Up to where blocks are known to be in place. */
+  private filledTo = 0
   constructor(
     private readonly directory: string,
     readonly name: string,
@@ -83,10 +89,22 @@ export class SegmentFile {
   /** Writes and syncs; makes the file, at its full size and durably, if it is not there. */
   async write(bytes: Uint8Array, position: number): Promise<void> {
     const fd = await this.open(true)
-    for (let done = 0; done < bytes.length;) {
-      const {bytesWritten} = await writeFile(fd, bytes, done, bytes.length - done, position + done)
+    const whole = this.filled(bytes, position)
+    for (let done = 0; done < whole.length;) {
+      const {bytesWritten} = await writeFile(fd, whole, done, whole.length - done, position + done)
       done += bytesWritten
     }
+    this.filledTo = Math.max(this.filledTo, position + whole.length)
+  }
+
+  /** What to write at the end of all that is written: the bytes, and zeros where they come to new blocks. */
+  private filled(bytes: Uint8Array, position: number): Uint8Array {
+    const end = position + bytes.length
+    const room = Math.min(this.sizeLimit - end, AHEAD_BYTES)
+    if (end <= this.filledTo || room <= 0) return bytes
+    const whole = new Uint8Array(bytes.length + room)
+    whole.set(bytes)
+    return whole
   }
 
   /** Fills a buffer from a position; rejects when the file ends before. */
@@ -108,6 +126,7 @@ export class SegmentFile {
   /** Removes all bytes from a position on, durably; they read as zero afterwards. */
   async cut(position: number): Promise<void> {
     const fd = await this.open(true)
+    this.filledTo = 0
     await resizeFile(fd, position)
     await syncFile(fd)
     await resizeFile(fd, Math.max(this.sizeLimit, position))
