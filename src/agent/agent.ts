@@ -3,7 +3,7 @@ import {chmod, mkdir, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import type {Member} from '../core/gossip/member.js'
 import {LocalBackend} from './agent-backend.js'
-import {AgentError} from './agent-error.js'
+import {AgentError, reasonsOf} from './agent-error.js'
 import type {AgentIdentity, HttpAnswer, HttpRequest, Problem} from './backend.js'
 import {callMethods} from './calls/methods.js'
 import {serveCliPort} from './cli-port.js'
@@ -114,10 +114,16 @@ class Agent implements RunningAgent {
     return this.end(1)
   }
 
+  /** What Consul takes over at a reload, too (`reloadConfigInternal`, agent/agent.go); the rest waits for a restart. */
   reload(options: AgentOptions): Promise<void> {
-    const changed = {...this.options, logLevel: options.logLevel, nodeMeta: options.nodeMeta}
+    const {logLevel, nodeMeta, limits} = options
+    const {snapshotIntervalMs, snapshotThreshold, trailingLogs} = options.raft
+    const raft = {...this.options.raft, snapshotIntervalMs, snapshotThreshold, trailingLogs}
+    const changed = {...this.options, logLevel, nodeMeta, limits, raft}
     this.options = changed
-    this.logger.setLevel(options.logLevel)
+    this.logger.setLevel(logLevel)
+    if (this.api !== undefined) this.api.limits = limits
+    this.role?.reload(changed)
     this.lan?.setTags(agentTags(changed, this.nodeId, 'lan', this.ports()))
     return Promise.resolve()
   }
@@ -175,6 +181,7 @@ class Agent implements RunningAgent {
       debugConfig: () => debugConfig(this.options),
     })
     this.api = new HttpApi(backend, text => logger.log('error', 'agent.http', text))
+    this.api.limits = options.limits
     this.role?.answer(callMethods(this.api.context))
     this.api.start()
     for (const listener of options.addresses.http) this.listeners.push(await this.listen(listener, this.api))
@@ -320,7 +327,7 @@ class Agent implements RunningAgent {
       await this.reload(this.reread())
       return undefined
     } catch (error) {
-      return {problem: error instanceof Error ? error.message : String(error)}
+      return {problem: `Failed to reload configs: ${reasonsOf(error).join('; ')}`}
     }
   }
 }

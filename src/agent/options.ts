@@ -38,10 +38,7 @@ export interface AgentOptions {
   readonly autopilot: AutopilotSettings
   /** Wait of a blocking query that names none, and the longest that may be asked for. */
   readonly queryTimeMs: {readonly default: number; readonly max: number}
-  /** Largest value that the KV store takes, in bytes. */
-  readonly kvValueBytesMax: number
-  /** Largest body of an HTTP transaction, in bytes. */
-  readonly txnBytesMax: number
+  readonly limits: AgentLimits
   readonly logLevel: LogLevel
   readonly logJson: boolean
   /** A copy of the log is appended here. */
@@ -51,6 +48,23 @@ export interface AgentOptions {
   readonly sources: readonly string[]
   /** The addresses refused for as long as they stand in this file, one per line (`watchPeerFilter`). */
   readonly blockedPeersFile: string | undefined
+}
+
+/** What one client may ask for (`limits`). */
+export interface AgentLimits {
+  /** Largest value that the KV store takes, in bytes. */
+  readonly kvValueBytesMax: number
+  /** Bytes of all values of an HTTP transaction. */
+  readonly txnBytesMax: number
+  /** Connections to the HTTP API that one address may have; Infinity for no limit. */
+  readonly httpConnectionsMax: number
+}
+
+/** Consul's (agent/config/default.go). */
+export const DEFAULT_LIMITS: AgentLimits = {
+  kvValueBytesMax: 512 * 1024,
+  txnBytesMax: 512 * 1024,
+  httpConnectionsMax: 200,
 }
 
 /** Where an agent listens and what it tells others; all numeric addresses. */

@@ -10,6 +10,7 @@ import type {
   LogEntry,
   RaftEffect,
   RaftEvent,
+  SnapshotRules,
   RaftNews,
   RaftRequest,
   RaftResponse,
@@ -142,6 +143,11 @@ export class RaftDriver {
 
   bootstrap(configuration: Configuration): Promise<WishOutcome> {
     return this.wish({on: 'bootstrap', configuration})
+  }
+
+  /** Makes snapshots by other rules from now on. */
+  setSnapshots(rules: SnapshotRules): void {
+    this.feed({on: 'set-snapshots', rules})
   }
 
   takeSnapshot(): Promise<WishOutcome> {

@@ -3,7 +3,8 @@ import type {AgentSettings} from '../core/codec/agent-config.js'
 import {LOG_LEVELS, parseLogLevel} from '../core/codec/agent-log-line.js'
 import type {LogLevel} from '../core/codec/agent-log-line.js'
 import {printable} from '../core/text.js'
-import type {AgentOptions, AutopilotSettings, EncryptionOptions} from './options.js'
+import {DEFAULT_LIMITS} from './options.js'
+import type {AgentLimits, AgentOptions, AutopilotSettings, EncryptionOptions} from './options.js'
 import type {GossipTimings, JoinOptions, RaftSettings} from './options.js'
 import type {Complain, InterfaceAddress} from './resolve-addresses.js'
 import {isUnspecified, resolveAddresses, resolvePorts} from './resolve-addresses.js'
@@ -100,8 +101,7 @@ export function resolveOptions(
       default: settings.number('default_query_time') ?? 300_000,
       max: settings.number('max_query_time') ?? 600_000,
     },
-    kvValueBytesMax: positive(settings, 'limits.kv_max_value_size', 512 * 1024, complain),
-    txnBytesMax: positive(settings, 'limits.txn_max_req_len', 512 * 1024, complain),
+    limits: resolveLimits(settings, complain),
     logLevel: resolveLogLevel(settings, dev, complain),
     logJson: settings.flag('log_json') ?? false,
     logFile: path('log_file'),
@@ -235,6 +235,18 @@ function resolveGossip(
     probeTimeoutMs: positive(settings, `${block}.probe_timeout`, base.probeTimeoutMs, complain),
     suspicionMultiplier: positive(settings, `${block}.suspicion_mult`, base.suspicionMultiplier, complain),
     retransmitMultiplier: positive(settings, `${block}.retransmit_mult`, base.retransmitMultiplier, complain),
+  }
+}
+
+function resolveLimits(settings: AgentSettings, complain: Complain): AgentLimits {
+  const connections = settings.number('limits.http_max_conns_per_client')
+  const path = 'limits.http_max_conns_per_client'
+  if (connections !== undefined && !(Number.isInteger(connections) && connections >= 0))
+    complain(`${path} must be a whole number, 0 for no limit${settings.whence(path)}`)
+  return {
+    kvValueBytesMax: positive(settings, 'limits.kv_max_value_size', DEFAULT_LIMITS.kvValueBytesMax, complain),
+    txnBytesMax: positive(settings, 'limits.txn_max_req_len', DEFAULT_LIMITS.txnBytesMax, complain),
+    httpConnectionsMax: connections === 0 ? Infinity : (connections ?? DEFAULT_LIMITS.httpConnectionsMax),
   }
 }
 

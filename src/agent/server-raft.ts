@@ -4,11 +4,11 @@ import {StateMachine} from '../core/fsm/state-machine.js'
 import type {Configuration, Server} from '../core/model/configuration.js'
 import type {ServerAddress} from '../core/model/ids.js'
 import {serverAddress, serverId} from '../core/model/ids.js'
-import type {RaftNews} from '../core/raft/messages.js'
+import type {RaftNews, SnapshotRules} from '../core/raft/messages.js'
 import {DEFAULT_OPTIONS} from '../core/raft/options.js'
 import type {RaftOptions, Restored} from '../core/raft/types.js'
 import type {AgentLog} from './logger.js'
-import type {AgentOptions} from './options.js'
+import type {AgentOptions, RaftSettings} from './options.js'
 import {RaftDriver} from './raft-driver.js'
 import type {RaftCarrier} from './raft-driver.js'
 import {readLivePeers, writeLivePeers} from './store/identity-files.js'
@@ -121,6 +121,12 @@ function tellInitial(restored: Restored, log: AgentLog): void {
   log('info', 'server.raft', `initial configuration: index=${latest.index} servers="[${servers}]"`)
 }
 
+/** How a server was told to make snapshots. */
+export function snapshotRules(raft: RaftSettings): SnapshotRules {
+  const {snapshotIntervalMs, snapshotThreshold, trailingLogs} = raft
+  return {snapshotIntervalMs, snapshotThreshold, trailingEntries: trailingLogs}
+}
+
 function raftOptions({raft}: AgentOptions, self: Server, loyalAtStartMs: number): RaftOptions {
   return {
     id: self.id,
@@ -131,9 +137,7 @@ function raftOptions({raft}: AgentOptions, self: Server, loyalAtStartMs: number)
     electionTimeoutMs: raft.electionTimeoutMs,
     leaderLeaseMs: Math.min(raft.leaderLeaseTimeoutMs, raft.heartbeatTimeoutMs),
     commitTimeoutMs: raft.commitTimeoutMs,
-    snapshotIntervalMs: raft.snapshotIntervalMs,
-    snapshotThreshold: raft.snapshotThreshold,
-    trailingEntries: raft.trailingLogs,
+    ...snapshotRules(raft),
     preVote: DEFAULT_OPTIONS.preVote,
     raftProtocol: raft.protocol,
     limits: {

@@ -26,7 +26,7 @@ import {formatHostPort} from '../core/codec/address.js'
 import {serversOf} from './server-members.js'
 import type {ServerMember} from './server-members.js'
 import {isStranger} from './strangers.js'
-import {openServerRaft} from './server-raft.js'
+import {openServerRaft, snapshotRules} from './server-raft.js'
 import type {ServerRaft} from './server-raft.js'
 
 const ASK_MS = 3000
@@ -250,6 +250,11 @@ export class ServerRole {
     if (!alone && !(await this.isRemoved()))
       this.deps.log('warn', 'server', 'failed to leave raft configuration gracefully, timeout')
     await this.raft.noteLeft()
+  }
+
+  /** Takes over the settings of a reload that concern a server. */
+  reload({raft}: AgentOptions): void {
+    this.raft.driver.setSnapshots(snapshotRules(raft))
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,4 @@
+import {reasonsOf} from './agent-error.js'
 import type {AgentLog} from './logger.js'
 import type {AgentOptions} from './options.js'
 import type {RunningAgent} from './running-agent.js'
@@ -79,9 +80,10 @@ export class SignalDelivery {
       const options = this.deps.reread()
       await this.agent.reload(options)
       this.options = options
+      this.deps.log('info', 'agent', 'Configuration reloaded')
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      this.deps.log('error', 'agent', `Failed to reload configs: error="${why}"`)
+      for (const why of reasonsOf(error))
+        this.deps.log('error', 'agent', `Failed to reload configs: error=${JSON.stringify(why)}`)
     }
   }
 }

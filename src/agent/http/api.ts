@@ -1,3 +1,4 @@
+import {DEFAULT_LIMITS} from '../options.js'
 import type {AgentBackend, HttpAnswer, HttpRequest} from '../backend.js'
 import {Failure, emptyAnswer, textAnswer} from './answers.js'
 import {Consistency} from './consistency.js'
@@ -14,6 +15,8 @@ import {SessionTimers} from './session-timers.js'
  */
 export class HttpApi {
   readonly context: Context
+  /** What one client may ask for; may be replaced at any time. */
+  limits = DEFAULT_LIMITS
 
   constructor(
     backend: AgentBackend,
@@ -23,7 +26,14 @@ export class HttpApi {
     const lockDelays = new LockDelays(() => backend.monotonicMs())
     const sessionTimers = new SessionTimers(backend)
     const consistency = new Consistency(backend)
-    this.context = {backend, consistency, lockDelays, sessionTimers, ownChecks: new Map()}
+    this.context = {
+      backend,
+      consistency,
+      lockDelays,
+      sessionTimers,
+      ownChecks: new Map(),
+      limits: () => this.limits,
+    }
     if (backend.machine !== undefined)
       backend.machine.onLockDelay = (key, delayMs) => lockDelays.add(key, delayMs)
   }

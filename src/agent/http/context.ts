@@ -1,6 +1,7 @@
 import type {ApplyResult} from '../../core/fsm/messages.js'
 import {isRefused} from '../../core/fsm/messages.js'
 import type {AgentBackend, HttpAnswer} from '../backend.js'
+import type {AgentLimits} from '../options.js'
 import {Failure, NOT_LEADER, NO_LEADER} from './answers.js'
 import {appliedThere} from './applied-there.js'
 import type {Consistency} from './consistency.js'
@@ -16,6 +17,7 @@ export interface Context {
   readonly sessionTimers: SessionTimers
   /** Checks of this agent itself, by id, with why: what maintenance mode leaves here. */
   readonly ownChecks: Map<string, string>
+  readonly limits: () => AgentLimits
 }
 
 /** Answers requests under one path. `rest` is what follows the path, a byte string. */

@@ -12,9 +12,6 @@ import {applied} from './context.js'
 import {goText} from './json.js'
 import type {ParsedRequest, Query} from './request.js'
 
-/** Largest value of a key, in bytes (`kv_max_value_size`). */
-export const VALUE_MAX = 512 * 1024
-
 /** `/v1/kv/KEY` (`KVSEndpoint`, consul agent/kvs_endpoint.go). */
 export async function handleKv(context: Context, parsed: ParsedRequest, key: string): Promise<HttpAnswer> {
   const {query} = parsed
@@ -104,7 +101,8 @@ async function put(context: Context, parsed: ParsedRequest, key: string): Promis
   context.consistency.checkDatacenter(query.get('dc'))
   const flags = query.has('flags') ? wholeNumber(query.get('flags')) : 0
   const cas = query.has('cas') ? wholeNumber(query.get('cas')) : 0
-  if (request.body.length > VALUE_MAX) throw tooLarge(request.body.length)
+  const {kvValueBytesMax} = context.limits()
+  if (request.body.length > kvValueBytesMax) throw tooLarge(request.body.length, kvValueBytesMax)
   const elsewhere = await context.consistency.change(request)
   if (elsewhere !== undefined) return elsewhere
   const session = query.get('acquire') || query.get('release')
@@ -145,10 +143,10 @@ async function remove(context: Context, parsed: ParsedRequest, key: string): Pro
 }
 
 /** The refusal of a body that is too large for a value. */
-export function tooLarge(length: number): Failure {
+export function tooLarge(length: number, most: number): Failure {
   return new Failure(
     413,
-    `Request body(${length} bytes) too large, max size: ${VALUE_MAX} bytes. ` +
+    `Request body(${length} bytes) too large, max size: ${most} bytes. ` +
       'See https://www.consul.io/docs/agent/config/config-files#kv_max_value_size.',
   )
 }

@@ -6,10 +6,8 @@ import {pipeline} from 'node:stream/promises'
 import type {HttpAnswer, HttpRequest} from '../backend.js'
 import type {HttpApi} from './api.js'
 import {textAnswer} from './answers.js'
-import {VALUE_MAX, tooLarge} from './kv.js'
+import {tooLarge} from './kv.js'
 
-/** Most connections of one address at a time (`http_max_conns_per_client`). */
-const CONNECTIONS_MAX = 200
 const BODY_MAX = 8 * 1024 * 1024
 const SNAPSHOT_MAX = 1024 * 1024 * 1024
 const HEADERS_TIMEOUT_MS = 20_000
@@ -31,11 +29,7 @@ export interface HttpServer {
 }
 
 /** Serves the API over HTTP; rejects when it cannot listen there. */
-export async function serveHttp(
-  api: HttpApi,
-  listen: HttpListen,
-  options: {readonly connectionsMax?: number} = {},
-): Promise<HttpServer> {
+export async function serveHttp(api: HttpApi, listen: HttpListen): Promise<HttpServer> {
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -47,9 +41,9 @@ export async function serveHttp(
     (request, response) => receive(api, request, response),
   )
   server.maxHeadersCount = HEADERS_MAX
-  limitConnections(server, options.connectionsMax ?? CONNECTIONS_MAX)
+  limitConnections(server, () => api.limits.httpConnectionsMax)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    if (Number(request.headers['content-length'] ?? 0) <= bodyMax(request)) response.writeContinue()
+    if (Number(request.headers['content-length'] ?? 0) <= bodyMax(api, request)) response.writeContinue()
     receive(api, request, response)
   })
   await new Promise<void>((resolve, reject) => {
@@ -71,7 +65,7 @@ export async function serveHttp(
 }
 
 /** An address that has too many connections is told so and hung up on. */
-function limitConnections(server: Server, most: number): void {
+function limitConnections(server: Server, most: () => number): void {
   const counts = new Map<string, number>()
   server.on('connection', (socket: Socket) => {
     const from = socket.remoteAddress ?? ''
@@ -82,7 +76,7 @@ function limitConnections(server: Server, most: number): void {
       if (left === 0) counts.delete(from)
       else counts.set(from, left)
     })
-    if (count <= most || from === '') return
+    if (count <= most() || from === '') return
     const text = 'Your IP is issuing too many concurrent connections, please rate limit your calls\n'
     socket.end(
       `HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
@@ -92,8 +86,8 @@ function limitConnections(server: Server, most: number): void {
 
 const isKv = (request: IncomingMessage): boolean => request.url?.startsWith('/v1/kv/') === true
 
-function bodyMax(request: IncomingMessage): number {
-  if (isKv(request)) return VALUE_MAX
+function bodyMax({limits}: HttpApi, request: IncomingMessage): number {
+  if (isKv(request)) return limits.kvValueBytesMax
   return request.url?.startsWith('/v1/snapshot') === true ? SNAPSHOT_MAX : BODY_MAX
 }
 
@@ -107,9 +101,9 @@ function receive(api: HttpApi, request: IncomingMessage, response: ServerRespons
     request.resume()
     return respond(api, request, response, NOTHING)
   }
-  const most = bodyMax(request)
+  const most = bodyMax(api, request)
   const told = Number(request.headers['content-length'] ?? 0)
-  if (told > most) return refuse(request, response, told)
+  if (told > most) return refuse(request, response, told, most)
   let first: Buffer | undefined
   let more: Buffer[] | undefined
   let length = 0
@@ -120,7 +114,7 @@ function receive(api: HttpApi, request: IncomingMessage, response: ServerRespons
       first = undefined
       request.removeAllListeners('data')
       request.removeAllListeners('end')
-      return refuse(request, response, length)
+      return refuse(request, response, length, most)
     }
     if (first === undefined) first = chunk
     else (more ??= [first]).push(chunk)
@@ -163,11 +157,11 @@ function send(response: ServerResponse, {status, headers, body}: HttpAnswer, hea
 }
 
 /** A body that is too large is not read to its end. */
-function refuse(request: IncomingMessage, response: ServerResponse, length: number): void {
-  const failure = tooLarge(length)
+function refuse(request: IncomingMessage, response: ServerResponse, length: number, most: number): void {
+  const failure = tooLarge(length, most)
   const {headers, body} = isKv(request)
     ? textAnswer(413, failure.message)
-    : textAnswer(413, `Request body(${length} bytes) too large, max size: ${bodyMax(request)} bytes.`)
+    : textAnswer(413, `Request body(${length} bytes) too large, max size: ${most} bytes.`)
   response.writeHead(413, {...headers, Connection: 'close'})
   response.end(body, () => request.destroy())
 }

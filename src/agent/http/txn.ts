@@ -18,12 +18,11 @@ import type {ParsedRequest} from './request.js'
 /** Most operations in one transaction (`maxTxnOps`, consul agent/txn_endpoint.go). */
 const OPERATIONS_MAX = 128
 const WRITES = new Set(['set', 'cas', 'lock', 'unlock', 'delete', 'delete-cas', 'delete-tree'])
-const VALUES_MAX = 512 * 1024
 
 /** `PUT /v1/txn` (`Txn`, consul agent/txn_endpoint.go). */
 export async function handleTxn(context: Context, parsed: ParsedRequest): Promise<HttpAnswer> {
-  const {consistency, backend} = context
-  const operations = readOperations(parsed, backend.identity.datacenter)
+  const {consistency, backend, limits} = context
+  const operations = readOperations(parsed, backend.identity.datacenter, limits().txnBytesMax)
   const writes = operations.some(operation => !('kv' in operation) || WRITES.has(operation.verb))
   if (!writes && !consistency.asksThere()) return readOnly(context, parsed, operations)
   consistency.checkDatacenter(parsed.query.get('dc'))
@@ -109,7 +108,11 @@ function resultJson(result: TxnResult) {
   return 'service' in result ? {Service: serviceJson(result.service)} : {Check: checkJson(result.check)}
 }
 
-function readOperations({request}: ParsedRequest, datacenter: string): readonly TxnOperation[] {
+function readOperations(
+  {request}: ParsedRequest,
+  datacenter: string,
+  bytesMax: number,
+): readonly TxnOperation[] {
   const json = parseJson(request.body)
   if ('problem' in json) throw new Failure(400, `Failed to parse body: ${json.problem}`)
   if (!Array.isArray(json.value))
@@ -124,10 +127,10 @@ function readOperations({request}: ParsedRequest, datacenter: string): readonly 
     if ('kv' in operation) size += operation.kv.value?.length ?? 0
     return [operation]
   })
-  if (size > VALUES_MAX)
+  if (size > bytesMax)
     throw new Failure(
       413,
-      `Cumulative size of key data exceeds txn size limit. Current size: ${size}. Limit: ${VALUES_MAX}`,
+      `Cumulative size of key data exceeds txn size limit. Current size: ${size}. Limit: ${bytesMax}`,
     )
   return operations
 }

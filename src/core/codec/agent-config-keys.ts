@@ -20,8 +20,8 @@ export const AGENT_SETTINGS: ReadonlyMap<string, SettingKind> = new Map([
     'number',
     `autopilot.max_trailing_logs autopilot.min_quorum bootstrap_expect gossip_lan.gossip_nodes
      gossip_lan.retransmit_mult gossip_lan.suspicion_mult gossip_wan.gossip_nodes gossip_wan.retransmit_mult
-     gossip_wan.suspicion_mult limits.kv_max_value_size limits.txn_max_req_len performance.raft_multiplier
-     ports.dns ports.grpc ports.grpc_tls ports.http ports.https ports.rpc ports.serf_lan ports.serf_wan ports.server
+     gossip_wan.suspicion_mult limits.http_max_conns_per_client limits.kv_max_value_size limits.txn_max_req_len
+     performance.raft_multiplier ports.dns ports.grpc ports.grpc_tls ports.http ports.https ports.rpc ports.serf_lan ports.serf_wan ports.server
      protocol raft_protocol raft_snapshot_threshold raft_trailing_logs retry_max retry_max_wan`,
   ),
   ...keys(

@@ -185,8 +185,20 @@ export type RaftEvent =
   | {readonly on: 'transfer-leadership'; readonly token: number; readonly to: ServerId | undefined}
   /** First configuration of an empty server: entry 1 of term 1 (`BootstrapCluster`, hashicorp/raft api.go). */
   | {readonly on: 'bootstrap'; readonly token: number; readonly configuration: Configuration}
+  /** From now on snapshots are made, and entries kept behind them, by these rules (`ReloadConfig`, api.go). */
+  | {readonly on: 'set-snapshots'; readonly rules: SnapshotRules}
   /** Take a snapshot now, whatever the thresholds say. */
   | {readonly on: 'take-snapshot'; readonly token: number}
+
+/** When snapshots are made, and what is kept behind them; the only options that can change while a node runs. */
+export interface SnapshotRules {
+  /** How often, once to twice this, in milliseconds, it is asked whether a snapshot is due (`SnapshotInterval`). */
+  readonly snapshotIntervalMs: number
+  /** Entries applied since the last snapshot that make one due (`SnapshotThreshold`). */
+  readonly snapshotThreshold: number
+  /** Entries kept behind a snapshot for followers that lag (`TrailingLogs`). */
+  readonly trailingEntries: number
+}
 
 /** Which of a peer's connections a request travels on: a slow append must never hold up a heartbeat. */
 export type Channel = 'heartbeat' | 'replicate' | 'vote' | 'snapshot'

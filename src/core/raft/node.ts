@@ -18,6 +18,7 @@ import {
   replaceLog,
   snapshotReceived,
   snapshotRestored,
+  snapshotRulesSet,
   snapshotTaken,
   snapshotTimeout,
   snapshotWanted,
@@ -139,6 +140,8 @@ function take(raft: RaftState, event: RaftEvent): void {
       return transferWanted(raft, event.token, event.to)
     case 'bootstrap':
       return bootstrapWanted(raft, event.token, event.configuration)
+    case 'set-snapshots':
+      return snapshotRulesSet(raft, event.rules)
     case 'take-snapshot':
       return snapshotWanted(raft, event.token)
     default:

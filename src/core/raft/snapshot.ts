@@ -1,6 +1,6 @@
 import {checkConfiguration} from '../model/configuration.js'
 import {followSender} from './append.js'
-import type {SnapshotMeta, SnapshotRequest} from './messages.js'
+import type {SnapshotMeta, SnapshotRequest, SnapshotRules} from './messages.js'
 import type {RaftState} from './state.js'
 
 /** Somebody wants a snapshot of what is applied by now; one that is being made is too old for that. */
@@ -17,6 +17,12 @@ function answerSnapshotWishes(raft: RaftState): void {
     if (index <= held) raft.effects.push({do: 'done', token, index: held})
   raft.snapshotTokens = raft.snapshotTokens.filter(one => one.index > held)
   if (raft.snapshotTokens.length > 0) takeSnapshot(raft)
+}
+
+/** Other rules hold from now on; what is due by them is not put off. */
+export function snapshotRulesSet(raft: RaftState, rules: SnapshotRules): void {
+  raft.options = {...raft.options, ...rules}
+  raft.snapshotDueMs = Math.min(raft.snapshotDueMs, raft.nowMs + raft.jitter(rules.snapshotIntervalMs))
 }
 
 /** Asks at intervals whether enough was applied since the last snapshot. */

@@ -124,7 +124,7 @@ export class RaftState {
   effects: RaftEffect[] = []
 
   constructor(
-    readonly options: RaftOptions,
+    public options: RaftOptions,
     restored: Restored,
   ) {
     assert(

@@ -1,6 +1,6 @@
 import type {Configuration} from '../model/configuration.js'
 import type {ServerId} from '../model/ids.js'
-import type {HardState, RaftRole, SnapshotMeta, Target} from './messages.js'
+import type {HardState, RaftRole, SnapshotMeta, SnapshotRules, Target} from './messages.js'
 
 /**
  * The bounds of everything a node keeps or sends. All of them are hard: past them a wish is refused, an append is
@@ -26,7 +26,7 @@ export interface RaftLimits {
 }
 
 /** What a node is built from. Times are in milliseconds. */
-export interface RaftOptions {
+export interface RaftOptions extends SnapshotRules {
   readonly id: ServerId
   /** Our own address, as other servers have it in their configuration. */
   readonly address: Target['address']
@@ -45,12 +45,6 @@ export interface RaftOptions {
   readonly leaderLeaseMs: number
   /** How soon followers are told of a commit when no entries carry the news (`CommitTimeout`). */
   readonly commitTimeoutMs: number
-  /** How often, once to twice this, it is asked whether a snapshot is due (`SnapshotInterval`). */
-  readonly snapshotIntervalMs: number
-  /** Entries applied since the last snapshot that make one due (`SnapshotThreshold`). */
-  readonly snapshotThreshold: number
-  /** Entries kept behind a snapshot for followers that lag (`TrailingLogs`). */
-  readonly trailingEntries: number
   /** Whether to ask before standing for election. Peers of before hashicorp/raft 1.7 refuse the question by hanging up. */
   readonly preVote: boolean
   /**

@@ -55,11 +55,9 @@ t.test('malformed and oversized heads are refused, and the server goes on', asyn
 })
 
 t.test('an address has so many connections and no more', async t => {
-  const http = await serveHttp(
-    new HttpApi(new SingleServer(), () => undefined),
-    {host: '127.0.0.1', port: 0},
-    {connectionsMax: 2},
-  )
+  const api = new HttpApi(new SingleServer(), () => undefined)
+  api.limits = {...api.limits, httpConnectionsMax: 2}
+  const http = await serveHttp(api, {host: '127.0.0.1', port: 0})
   t.teardown(() => http.close())
   const url = `http://127.0.0.1:${http.port}`
   const held = [1, 2].map(() => connect(http.port ?? 0, '127.0.0.1'))

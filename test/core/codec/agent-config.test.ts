@@ -104,7 +104,7 @@ t.test('protection that the agent does not give is refused, the rest of Consul c
   )
   t.same(unused.problems, [])
   t.match(unused.warnings, [/^a\.hcl:1: telemetry is not used/, /^a\.hcl:2: service /, /^a\.hcl:3: ui /])
-  t.same(hcl('limits { http_max_conns_per_client = 3 kv_max_value_size = 9 }').settings.length, 1)
+  t.same(hcl('limits { http_max_conns_per_client = 3 kv_max_value_size = 9 }').settings.length, 2)
 })
 
 t.test('later settings win, lists grow, maps are joined', async t => {
