@@ -27,8 +27,9 @@ export default class Agent extends BaseCommand<AgentEnded> {
     'know is an error that names file and line. Listens on loopback unless told otherwise.\n\n' +
     'SIGHUP reads the config again and takes over log_level, node_meta, limits and raft_snapshot_threshold, ' +
     'raft_snapshot_interval and raft_trailing_logs; files that are wrong change nothing. SIGINT and SIGTERM leave the ' +
-    'cluster or merely stop, by leave_on_terminate, skip_leave_on_interrupt and their defaults: a server stops, a client leaves; with -raft-protocol 0 SIGINT leaves ' +
-    'and SIGTERM stops. As with Consul the status is 0 after a leave and 1 after a stop.'
+    'cluster or merely stop, by leave_on_terminate, skip_leave_on_interrupt and their defaults: a server stops, a ' +
+    'client leaves; with -raft-protocol 0 SIGINT leaves and SIGTERM stops. As with Consul the status is 0 after a ' +
+    'leave and 1 after a stop.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> -dev',
     '<%= config.bin %> <%= command.id %> -server -bootstrap-expect=3 -data-dir=/var/lib/quorate -retry-join=10.0.0.2',

@@ -109,7 +109,9 @@ export function lanMergeRule(
 ): (applicants: readonly Applicant[]) => string | undefined {
   return applicants => {
     for (const {name, tags, left} of applicants) {
-      const {role, dc, id, build} = tags
+      const {role, dc, id, build, segment = ''} = tags
+      // This agent belongs to no segment, which is the one without a name; members of others have pools of their own
+      if (segment !== '' && !left) return `Member '${name}' part of wrong segment '${segment}' (expected '')`
       if (role !== 'consul' && role !== 'node') continue
       if (dc !== own.datacenter) return `Member '${name}' part of wrong datacenter '${dc ?? ''}'`
       if (left || id === undefined || id === '' || name === own.name || !hasOwnId(build)) continue

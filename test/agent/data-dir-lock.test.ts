@@ -12,10 +12,10 @@ const TAKE = `
   const {lockDataDir} = await import(process.argv[1])
   try {
     await lockDataDir(process.argv[2])
-    console.log('held')
+    process.stdout.write('held')
     setInterval(() => undefined, 1000)
   } catch (error) {
-    console.log(error.message)
+    process.stdout.write(error.message)
   }
 `
 const ELSEWHERE = ['unshare', process.getuid?.() === 0 ? '-npf' : '-rnpf', '--kill-child']

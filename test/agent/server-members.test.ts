@@ -9,6 +9,17 @@ function member(name: string, id: string, build: string): Member {
   return {name, ip: '192.0.2.1', port: 8301, tags, status: 'alive', protocol: versions, delegate: versions}
 }
 
+t.test('a member of a network segment is not let into the pool of those that have none', async t => {
+  const rule = lanMergeRule({name: 'us', nodeId: 'our-id', datacenter: 'dc1'}, () => [])
+  const judge = (tags: Readonly<Record<string, string>>, left = false): string | undefined =>
+    rule([{name: 'b', ip: '192.0.2.2', port: 8301, tags: {role: 'node', dc: 'dc1', id: 'x', ...tags}, left}])
+  t.equal(judge({segment: 'alpha'}), "Member 'b' part of wrong segment 'alpha' (expected '')")
+  t.equal(judge({segment: 'alpha', role: 'cache'}), judge({segment: 'alpha'}), 'whatever its role')
+  t.equal(judge({segment: ''}), undefined)
+  t.equal(judge({}), undefined)
+  t.equal(judge({segment: 'alpha'}, true), undefined, 'who has left comes in as little as anybody')
+})
+
 t.test('an id is taken once, but for agents so old that all of a host have the same', async t => {
   const own = {name: 'us', nodeId: 'our-id', datacenter: 'dc1'}
   const judge = (known: Member, {name, ip, port, tags}: Member): string | undefined =>
