@@ -1,12 +1,4 @@
-import type {ServiceManager} from '../../ports/service-manager.js'
-import {
-  PROCESS_FUNCTIONS,
-  planName,
-  refuseName,
-  serviceClaim,
-  serviceScript,
-  stopArguments,
-} from './script.js'
+import {PROCESS_FUNCTIONS, scriptedManager} from './script.js'
 
 /** A name below the usual directories of services, or the path of a service directory. */
 const SERVICE_NAME = /^(\/[^\0\n]*|[A-Za-z0-9][A-Za-z0-9._@+-]*)$/
@@ -48,7 +40,7 @@ if runs && want_down; then sv up "$dir" >/dev/null; fi
 
 /** Signals by ourselves: runsv would run control/t or control/d first, and there somebody may have put a leave. */
 const STOP = `${FIND}
-sig=$2 ticks=$3
+sig=$3 ticks=$4
 want_down || fail "runit would start it again at once: $(status)"
 pid=$(cat "$dir/supervise/pid" 2>/dev/null)
 if [ -z "$pid" ]; then case $(status) in down:*) exit 70 ;; esac; fi
@@ -65,23 +57,12 @@ fail "runit says after a start: $(status)"
 `
 
 /** runit, by `sv` and the service directory. */
-export const runit: ServiceManager = {
+export const runit = scriptedManager({
   name: 'runit',
-  hold: async (connection, {unit}, plan) =>
-    refuseName(unit, SERVICE_NAME) ??
-    serviceScript(connection, DO_HOLD, [unit, planName(plan)], `runit will not restart ${unit}.`),
-  held: async (connection, {unit}, plan) =>
-    refuseName(unit, SERVICE_NAME) === undefined && serviceClaim(connection, IS_HELD, [unit, planName(plan)]),
-  release: async (connection, {unit}, plan) =>
-    refuseName(unit, SERVICE_NAME) ??
-    serviceScript(connection, RELEASE, [unit, planName(plan)], `${unit} is runit's again.`),
-  stop: async (connection, {unit}, options) => {
-    const {signal, ticks, timeoutMs} = stopArguments(options)
-    return (
-      refuseName(unit, SERVICE_NAME) ??
-      serviceScript(connection, STOP, [unit, signal, ticks], `${unit} is stopped.`, timeoutMs)
-    )
+  unitName: SERVICE_NAME,
+  scripts: {hold: DO_HOLD, held: IS_HELD, release: RELEASE, stop: STOP, start: START},
+  words: {
+    hold: unit => `runit will not restart ${unit}.`,
+    release: unit => `${unit} is runit's again.`,
   },
-  start: async (connection, {unit}) =>
-    refuseName(unit, SERVICE_NAME) ?? serviceScript(connection, START, [unit], `${unit} is started.`),
-}
+})

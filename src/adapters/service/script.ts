@@ -1,6 +1,6 @@
 import {printable} from '../../core/text.js'
 import type {HostConnection} from '../../ports/transport.js'
-import type {ServiceResult} from '../../ports/service-manager.js'
+import type {ServiceManager, ServiceResult} from '../../ports/service-manager.js'
 import {EXIT_ALREADY, runRootScript, wordsOf} from '../root-script.js'
 
 /**
@@ -78,15 +78,60 @@ export async function serviceClaim(
   return result.kind === 'exited' && result.code === 0
 }
 
-/** A refusal for names that cannot be names of services, before they reach a host. */
-export function refuseName(name: string, pattern: RegExp): ServiceResult | undefined {
-  if (pattern.test(name)) return undefined
-  return {ok: false, note: `${printable(name, 80)} cannot be the name of a service.`}
-}
-
 /** A plan's id as part of file names on the host. */
 export function planName(plan: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/.test(plan))
     throw new Error(`not a plan id: ${printable(plan, 80)}`)
   return plan
+}
+
+/** A service manager whose every act is one script on the host. */
+export interface ScriptedManager {
+  readonly name: ServiceManager['name']
+  /** What a unit may be called. */
+  readonly unitName: RegExp
+  /** The unit as scripts are given it; as it is called by default. */
+  readonly inFull?: (unit: string) => string
+  /** Constant scripts: $1 the unit, $2 the plan; for `stop` then $3 the first signal, $4 the grace in ticks. */
+  readonly scripts: Readonly<Record<'hold' | 'held' | 'release' | 'stop' | 'start', string>>
+  /** What else `stop` is given. */
+  readonly stopWith?: readonly string[]
+  /** What is said of a unit that was just held, or released. */
+  readonly words: Readonly<Record<'hold' | 'release', (unit: string) => string>>
+}
+
+/** A start waits for the server's own readiness, where its manager does. */
+const START_TIMEOUT_MS = 90_000
+
+/** Makes a service manager out of its scripts. */
+export function scriptedManager(of: ScriptedManager): ServiceManager {
+  const {unitName, scripts, words, inFull = (unit: string) => unit} = of
+  const refused = (unit: string): ServiceResult | undefined => {
+    if (unitName.test(unit)) return undefined
+    return {ok: false, note: `${printable(unit, 80)} cannot be the name of a service.`}
+  }
+  const act = async (
+    connection: HostConnection,
+    act: 'hold' | 'release' | 'stop' | 'start',
+    unit: string,
+    args: readonly string[],
+    done: string,
+    timeoutMs?: number,
+  ): Promise<ServiceResult> =>
+    refused(unit) ?? serviceScript(connection, scripts[act], [inFull(unit), ...args], done, timeoutMs)
+  return {
+    name: of.name,
+    hold: (connection, {unit}, plan) => act(connection, 'hold', unit, [planName(plan)], words.hold(unit)),
+    held: async (connection, {unit}, plan) =>
+      refused(unit) === undefined && serviceClaim(connection, scripts.held, [inFull(unit), planName(plan)]),
+    release: (connection, {unit}, plan) =>
+      act(connection, 'release', unit, [planName(plan)], words.release(unit)),
+    stop: (connection, {unit}, options) => {
+      const {signal, ticks, timeoutMs} = stopArguments(options)
+      const args = ['', signal, ticks, ...(of.stopWith ?? [])]
+      return act(connection, 'stop', unit, args, `${unit} is stopped.`, timeoutMs)
+    },
+    start: (connection, {unit}) =>
+      act(connection, 'start', unit, [''], `${unit} is started.`, START_TIMEOUT_MS),
+  }
 }

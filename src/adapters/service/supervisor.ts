@@ -1,12 +1,4 @@
-import type {ServiceManager} from '../../ports/service-manager.js'
-import {
-  PROCESS_FUNCTIONS,
-  planName,
-  refuseName,
-  serviceClaim,
-  serviceScript,
-  stopArguments,
-} from './script.js'
+import {PROCESS_FUNCTIONS, scriptedManager} from './script.js'
 
 /** `name` or `group:name`, and after `@` the path of a configuration file that supervisorctl does not find itself. */
 const PROGRAM_NAME = /^[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?(@\/[^\0\n]*)?$/
@@ -73,7 +65,7 @@ for answer in server.system.multicall(calls):
 `
 
 const STOP = `${TALK}
-python=$2
+python=$5
 case $(state) in STOPPED) exit 70 ;; '') fail "supervisor says: $(ctl status "$name" 2>&1)" ;; esac
 interpreter=$(sed -n '1s/^#![[:space:]]*//p' "$(command -v supervisorctl)")
 [ -n "$interpreter" ] || fail 'supervisorctl does not name its interpreter'
@@ -98,30 +90,13 @@ fail "supervisor says: $out $(ctl status "$name" 2>&1)"
  * supervisor, by `supervisorctl` and its library. `firstSignal` is not followed: there is no grace that autorestart or
  * a leaving stop signal could not spoil, and servers killed outright have lost nothing that they had acknowledged.
  */
-export const supervisor: ServiceManager = {
+export const supervisor = scriptedManager({
   name: 'supervisor',
-  hold: async (connection, {unit}, plan) =>
-    refuseName(unit, PROGRAM_NAME) ??
-    serviceScript(
-      connection,
-      DO_HOLD,
-      [unit, planName(plan)],
-      `${unit} will stay down once it is stopped; supervisor restarts it until then.`,
-    ),
-  held: async (connection, {unit}, plan) =>
-    refuseName(unit, PROGRAM_NAME) === undefined && serviceClaim(connection, IS_HELD, [unit, planName(plan)]),
-  release: async (connection, {unit}, plan) =>
-    refuseName(unit, PROGRAM_NAME) ??
-    serviceScript(connection, RELEASE, [unit, planName(plan)], `${unit} is supervisor's again.`),
-  stop: async (connection, {unit}, options) =>
-    refuseName(unit, PROGRAM_NAME) ??
-    serviceScript(
-      connection,
-      STOP,
-      [unit, KILL_AND_STOP],
-      `${unit} is stopped.`,
-      stopArguments(options).timeoutMs,
-    ),
-  start: async (connection, {unit}) =>
-    refuseName(unit, PROGRAM_NAME) ?? serviceScript(connection, START, [unit], `${unit} is started.`, 90_000),
-}
+  unitName: PROGRAM_NAME,
+  stopWith: [KILL_AND_STOP],
+  scripts: {hold: DO_HOLD, held: IS_HELD, release: RELEASE, stop: STOP, start: START},
+  words: {
+    hold: unit => `${unit} will stay down once it is stopped; supervisor restarts it until then.`,
+    release: unit => `${unit} is supervisor's again.`,
+  },
+})

@@ -1,12 +1,4 @@
-import type {ServiceManager} from '../../ports/service-manager.js'
-import {
-  PROCESS_FUNCTIONS,
-  planName,
-  refuseName,
-  serviceClaim,
-  serviceScript,
-  stopArguments,
-} from './script.js'
+import {PROCESS_FUNCTIONS, scriptedManager} from './script.js'
 
 const UNIT_NAME = /^[A-Za-z0-9:_.@\\-]{1,240}$/
 
@@ -70,7 +62,7 @@ systemctl daemon-reload
  * nothing is left that ExecStop could talk to; it settles a unit that waits for an automatic restart.
  */
 const STOP = `${PROCESS_FUNCTIONS}${LOOK}
-unit=$1 sig=$2 ticks=$3
+unit=$1 sig=$3 ticks=$4
 members() { case $group in */"$unit") ;; *) group= ;; esac
   { [ -z "$group" ] || cat "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs" \\
     "/sys/fs/cgroup/unified$group/cgroup.procs" 2>/dev/null
@@ -99,34 +91,18 @@ done
 fail "$unit is $active/$sub after a start: $result, exit $status"
 `
 
-function unitName(unit: string): string {
+function inFull(unit: string): string {
   return /\.(service|scope|slice)$/.test(unit) ? unit : `${unit}.service`
 }
 
 /** systemd, by `systemctl` and drop-ins that live until release or the next boot. */
-export const systemd: ServiceManager = {
+export const systemd = scriptedManager({
   name: 'systemd',
-  hold: async (connection, {unit}, plan) =>
-    refuseName(unit, UNIT_NAME) ??
-    serviceScript(
-      connection,
-      DO_HOLD,
-      [unitName(unit), planName(plan)],
-      `systemd will not start ${unit} by itself, by hand or for others.`,
-    ),
-  held: async (connection, {unit}, plan) =>
-    refuseName(unit, UNIT_NAME) === undefined &&
-    serviceClaim(connection, IS_HELD, [unitName(unit), planName(plan)]),
-  release: async (connection, {unit}, plan) =>
-    refuseName(unit, UNIT_NAME) ??
-    serviceScript(connection, RELEASE, [unitName(unit), planName(plan)], `${unit} is systemd's again.`),
-  stop: async (connection, {unit}, options) => {
-    const {signal, ticks, timeoutMs} = stopArguments(options)
-    return (
-      refuseName(unit, UNIT_NAME) ??
-      serviceScript(connection, STOP, [unitName(unit), signal, ticks], `${unit} is stopped.`, timeoutMs)
-    )
+  unitName: UNIT_NAME,
+  inFull,
+  scripts: {hold: DO_HOLD, held: IS_HELD, release: RELEASE, stop: STOP, start: START},
+  words: {
+    hold: unit => `systemd will not start ${unit} by itself, by hand or for others.`,
+    release: unit => `${unit} is systemd's again.`,
   },
-  start: async (connection, {unit}) =>
-    refuseName(unit, UNIT_NAME) ?? serviceScript(connection, START, [unitName(unit)], `${unit} is started.`),
-}
+})

@@ -1,12 +1,4 @@
-import type {ServiceManager} from '../../ports/service-manager.js'
-import {
-  PROCESS_FUNCTIONS,
-  planName,
-  refuseName,
-  serviceClaim,
-  serviceScript,
-  stopArguments,
-} from './script.js'
+import {PROCESS_FUNCTIONS, scriptedManager} from './script.js'
 
 const SCRIPT_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/
 
@@ -63,29 +55,12 @@ fail "$script start ended well, but no process is there: $out"
 `
 
 /** Scripts in /etc/init.d. */
-export const sysv: ServiceManager = {
+export const sysv = scriptedManager({
   name: 'sysv',
-  hold: async (connection, {unit}, plan) =>
-    refuseName(unit, SCRIPT_NAME) ??
-    serviceScript(
-      connection,
-      DO_HOLD,
-      [unit, planName(plan)],
-      `Nothing restarts ${unit} by itself; the plan is noted.`,
-    ),
-  held: async (connection, {unit}, plan) =>
-    refuseName(unit, SCRIPT_NAME) === undefined && serviceClaim(connection, IS_HELD, [unit, planName(plan)]),
-  release: async (connection, {unit}, plan) =>
-    refuseName(unit, SCRIPT_NAME) ??
-    serviceScript(connection, RELEASE, [unit, planName(plan)], `The note of the plan on ${unit} is gone.`),
-  stop: async (connection, {unit}, options) => {
-    const {signal, ticks, timeoutMs} = stopArguments(options)
-    return (
-      refuseName(unit, SCRIPT_NAME) ??
-      serviceScript(connection, STOP, [unit, '', signal, ticks], `${unit} is stopped.`, timeoutMs)
-    )
+  unitName: SCRIPT_NAME,
+  scripts: {hold: DO_HOLD, held: IS_HELD, release: RELEASE, stop: STOP, start: START},
+  words: {
+    hold: unit => `Nothing restarts ${unit} by itself; the plan is noted.`,
+    release: unit => `The note of the plan on ${unit} is gone.`,
   },
-  start: async (connection, {unit}) =>
-    refuseName(unit, SCRIPT_NAME) ??
-    serviceScript(connection, START, [unit, ''], `${unit} is started.`, 90_000),
-}
+})

@@ -1,12 +1,4 @@
-import type {ServiceManager} from '../../ports/service-manager.js'
-import {
-  PROCESS_FUNCTIONS,
-  planName,
-  refuseName,
-  serviceClaim,
-  serviceScript,
-  stopArguments,
-} from './script.js'
+import {PROCESS_FUNCTIONS, scriptedManager} from './script.js'
 
 const JOB_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/
 
@@ -65,28 +57,12 @@ fail "upstart says after a start: $(status)"
 `
 
 /** upstart, by `initctl` and an override file. */
-export const upstart: ServiceManager = {
+export const upstart = scriptedManager({
   name: 'upstart',
-  hold: async (connection, {unit}, plan) =>
-    refuseName(unit, JOB_NAME) ??
-    serviceScript(
-      connection,
-      DO_HOLD,
-      [unit, planName(plan)],
-      `upstart will not start ${unit} by itself once it is stopped.`,
-    ),
-  held: async (connection, {unit}, plan) =>
-    refuseName(unit, JOB_NAME) === undefined && serviceClaim(connection, IS_HELD, [unit, planName(plan)]),
-  release: async (connection, {unit}, plan) =>
-    refuseName(unit, JOB_NAME) ??
-    serviceScript(connection, RELEASE, [unit, planName(plan)], `${unit} is upstart's again.`),
-  stop: async (connection, {unit}, options) => {
-    const {signal, ticks, timeoutMs} = stopArguments(options)
-    return (
-      refuseName(unit, JOB_NAME) ??
-      serviceScript(connection, STOP, [unit, '', signal, ticks], `${unit} is stopped.`, timeoutMs)
-    )
+  unitName: JOB_NAME,
+  scripts: {hold: DO_HOLD, held: IS_HELD, release: RELEASE, stop: STOP, start: START},
+  words: {
+    hold: unit => `upstart will not start ${unit} by itself once it is stopped.`,
+    release: unit => `${unit} is upstart's again.`,
   },
-  start: async (connection, {unit}) =>
-    refuseName(unit, JOB_NAME) ?? serviceScript(connection, START, [unit, ''], `${unit} is started.`, 90_000),
-}
+})
