@@ -52,6 +52,8 @@ export interface ComparedContents {
  * again between its questions, a snapshot restored by a user (`PUT /v1/snapshot`, which puts old indexes back in one
  * entry, here before there), and Raft's `applied_index`, which is counted when an entry is handed to the state machine
  * and not when it is done (`processLogs`, hashicorp/raft raft.go).
+ * Only a user's snapshot that is restored during the second round, and brings back a key whose deletion the first one
+ * fell upon, could still deceive it.
  *
  * What it cannot see, and counts as `moving`: keys that were changed or deleted between the readings of the round.
  * What it does not look at: sessions and the catalog. What our token may not read is not seen; servers of which

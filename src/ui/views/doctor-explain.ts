@@ -1,4 +1,5 @@
 import type {Diagnosis} from '../../core/diagnose/diagnose.js'
+import type {ContentsComparison} from '../../core/model/contents.js'
 import type {ServerObservation} from '../../core/model/observation.js'
 import {printable} from '../../core/text.js'
 import type {DoctorLayout} from './doctor.js'
@@ -19,6 +20,20 @@ function serverLines(server: ServerObservation, {theme, width}: DoctorLayout): s
   return ['', theme.bold(head ?? ''), ...facts]
 }
 
+/** What of the contents of which servers was compared, in numbers; nothing where it was not done. */
+function contentsLines(contents: ContentsComparison | undefined, width: number): readonly string[] {
+  if (contents === undefined) return []
+  const {hosts, same, keys, upTo, moving, doubtful, divergent} = contents
+  const counts = [
+    `${same} of ${keys} keys are the same`,
+    `${moving} changed meanwhile`,
+    `${doubtful} are doubtful`,
+    `${divergent?.keys ?? 0} differ`,
+  ]
+  const names = hosts.map(host => printable(host, 40)).join(', ')
+  return wrap(`Contents of ${names}, compared up to index ${upTo}: ${counts.join(', ')}.`, width)
+}
+
 /** The screen of `quorate doctor --explain`: the same, with all evidence, and where every reading came from. */
 export function renderDoctorExplained(diagnosis: Diagnosis, layout: DoctorLayout): string {
   const {peerSet, fleet} = diagnosis.facts
@@ -31,6 +46,7 @@ export function renderDoctorExplained(diagnosis: Diagnosis, layout: DoctorLayout
     '',
     layout.theme.bold('WHERE EACH READING CAME FROM'),
     ...wrap(basis, layout.width),
+    ...contentsLines(fleet.contents, layout.width),
     ...fleet.servers.flatMap(server => serverLines(server, layout)),
   ]
     .map(line => line.trimEnd())

@@ -165,6 +165,14 @@ t.test('colour is a role around a text, and marks carry it', async t => {
   t.match(screen, '<ok>✓</ok>')
 })
 
+t.test('explained, what was compared of the contents is said in numbers', async t => {
+  t.match(
+    renderDoctorExplained(judge(healthy), {theme: unicode, width: 200}),
+    'Contents of a, b, c, compared up to index 90: 4 of 4 keys are the same, 0 changed meanwhile, 0 are doubtful, 0 differ.',
+  )
+  t.notMatch(renderDoctorExplained(judge(degraded), {theme: unicode, width: 200}), /compared up to index/)
+})
+
 t.test('explained, every reading says where it comes from or why it is not there', async t => {
   const screen = renderDoctorExplained(judge(outage), {theme: unicode, width: 100})
   matchesGolden(t, `${screen}\n`, 'doctor/outage-explained.txt')
