@@ -58,9 +58,15 @@ export function loadSegment(directory: string, info: SegmentInfo): LoadedSegment
   const membership = recovered.membership
     .map(position => entryAt(bytes, recovered.offsets[position] ?? 0))
     .filter(entry => entry.index >= info.MinIndex && entry.index <= lastOf(segment))
-    .map(entry => ({...entry, data: entry.data.slice()}))
+    .map(withOwnBytes)
   return {segment, recovered, membership}
 }
+
+const withOwnBytes = (entry: LogEntry): LogEntry => ({
+  ...entry,
+  data: entry.data.slice(),
+  ...(entry.extensions === undefined ? {} : {extensions: entry.extensions.slice()}),
+})
 
 function readOrEmpty(path: string, mayBeMissing: boolean): Uint8Array {
   try {
@@ -75,9 +81,12 @@ function readOrEmpty(path: string, mayBeMissing: boolean): Uint8Array {
 export function entryAt(bytes: Uint8Array, at: number): LogEntry {
   const length = viewOf(bytes).getUint32(at + 4, true)
   const start = at + FRAME_HEADER_BYTES
-  const head = parseWalEntry(bytes.subarray(start, start + length))
-  const data = bytes.subarray(start + head.dataAt, start + head.dataAt + head.dataLength)
-  return {index: head.index, term: head.term, type: head.typeNumber as LogType, data}
+  const payload = bytes.subarray(start, start + length)
+  const {index, term, typeNumber, dataAt, dataLength, extensionsAt, extensionsLength} = parseWalEntry(payload)
+  const data = payload.subarray(dataAt, dataAt + dataLength)
+  const entry = {index, term, type: typeNumber as LogType, data}
+  if (extensionsLength === 0) return entry
+  return {...entry, extensions: payload.subarray(extensionsAt, extensionsAt + extensionsLength)}
 }
 
 /** Reads entries `from`..`to` of a segment, at most `bytesMax` bytes of frames but at least one entry. */

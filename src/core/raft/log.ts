@@ -6,7 +6,8 @@ const ENTRY_OVERHEAD_BYTES = 64
 const CACHE_GAP_MAX = 4096
 
 /** What an entry costs in memory and on the wire, about. */
-export const entryBytes = (entry: LogEntry): number => entry.data.length + ENTRY_OVERHEAD_BYTES
+export const entryBytes = ({data, extensions}: LogEntry): number =>
+  data.length + (extensions?.length ?? 0) + ENTRY_OVERHEAD_BYTES
 
 /** What has changed in the log since the last persist effect. */
 export interface LogChange {

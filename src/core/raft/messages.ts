@@ -23,6 +23,8 @@ export interface LogEntry {
   readonly type: LogType
   /** What is applied; for a configuration entry its msgpack form. Never changed after the entry was made. */
   readonly data: Uint8Array
+  /** What a middleware of the leader put beside `data` (`Extensions`): kept and handed on as it is. */
+  readonly extensions?: Uint8Array
 }
 
 /** What must be on disk before any answer that depends on it: the current term and who got our vote in it. */

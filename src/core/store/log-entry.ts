@@ -26,6 +26,7 @@ export interface EntryHead {
   readonly typeNumber: number
   readonly dataAt: number
   readonly dataLength: number
+  readonly extensionsAt: number
   readonly extensionsLength: number
   readonly appendedAt: StoredTime | undefined
 }
@@ -113,6 +114,7 @@ class HeadParser {
       typeNumber,
       dataAt: data?.at ?? 0,
       dataLength: data?.length ?? 0,
+      extensionsAt: extensions?.at ?? 0,
       extensionsLength: extensions?.length ?? 0,
       appendedAt:
         appended === undefined || appended.length > 16

@@ -69,6 +69,7 @@ export function parseWalEntry(payload: Uint8Array): EntryHead {
   cursor.at += dataLength
   const whole = cursor.at < payload.length
   const extensionsLength = whole ? uvarint(payload, cursor) : 0
+  const extensionsAt = cursor.at
   cursor.at += extensionsLength
   const time = payload.subarray(cursor.at, cursor.at + 15)
   return {
@@ -78,6 +79,7 @@ export function parseWalEntry(payload: Uint8Array): EntryHead {
     typeNumber,
     dataAt,
     dataLength,
+    extensionsAt,
     extensionsLength,
     appendedAt: whole && time.length === 15 ? parseTime(time) : undefined,
   }

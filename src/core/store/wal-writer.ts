@@ -12,6 +12,7 @@ const KEPT_BYTES_MAX = 4 * 1024 * 1024
 // The zero time in Go's binary form: entries here carry no time of their own
 const ZERO_TIME = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
 const UVARINT_BYTES_MAX = 8
+const NO_BYTES = new Uint8Array(0)
 
 /** The header of a segment file; it is written with the first batch and counts into its checksum. */
 export function segmentHeader(baseIndex: number, id: number): Uint8Array {
@@ -26,7 +27,12 @@ export function segmentHeader(baseIndex: number, id: number): Uint8Array {
 
 /** Bytes that the frame of an entry takes at most. */
 export const frameBytesMax = (entry: LogEntry): number =>
-  FRAME_HEADER_BYTES + 5 * UVARINT_BYTES_MAX + entry.data.length + ZERO_TIME.length + 8
+  FRAME_HEADER_BYTES +
+  5 * UVARINT_BYTES_MAX +
+  entry.data.length +
+  (entry.extensions?.length ?? 0) +
+  ZERO_TIME.length +
+  8
 
 /** Frames of one batch in one buffer, which is used again for the next. */
 export class WalBatch {
@@ -63,7 +69,10 @@ export class WalBatch {
     at = this.uvarint(at, entry.data.length)
     this.bytes.set(entry.data, at)
     at += entry.data.length
-    this.bytes[at++] = 0 // no extensions
+    const {extensions = NO_BYTES} = entry
+    at = this.uvarint(at, extensions.length)
+    this.bytes.set(extensions, at)
+    at += extensions.length
     this.bytes.set(ZERO_TIME, at)
     at += ZERO_TIME.length
     this.frame(start, 1, at - start - FRAME_HEADER_BYTES)

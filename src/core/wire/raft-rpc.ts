@@ -65,14 +65,20 @@ export function encodeRaftRequest(request: RaftRequest): Uint8Array {
 function encodeAppend(request: AppendRequest): Uint8Array {
   const {entries} = request
   let size = 256
-  for (const entry of entries) size += entry.data.length + 48
+  for (const {data, extensions} of entries)
+    size += data.length + 48 + (extensions === undefined ? 0 : extensions.length + 16)
   const writer = new MsgpackWriter(size).byte(RaftRpc.append).map(9)
   writer.text('Addr').text(request.leader).text('Entries')
   // A heartbeat has nil where an append has a list, be it empty.
   if (isHeartbeat(request)) writer.nil()
   else writer.array(entries.length)
   for (const entry of entries) {
-    writer.map(4).text('Data').bytesOrNil(entry.data)
+    const {extensions} = entry
+    writer
+      .map(extensions === undefined ? 4 : 5)
+      .text('Data')
+      .bytesOrNil(entry.data)
+    if (extensions !== undefined) writer.text('Extensions').bytes(extensions)
     writer.text('Index').unsigned(entry.index).text('Term').unsigned(entry.term)
     writer.text('Type').unsigned(entry.type)
   }
@@ -204,17 +210,20 @@ function readEntry(cursor: MsgpackCursor): LogEntry {
   let term = 0
   let type = 0
   let data: Uint8Array = NO_BYTES
+  let extensions: Uint8Array = NO_BYTES
   for (let left = cursor.map(); left > 0; left--) {
     const key = cursor.key()
     if (key === 'Index') index = cursor.unsigned()
     else if (key === 'Term') term = cursor.unsigned()
     else if (key === 'Type') type = cursor.unsigned()
     else if (key === 'Data') data = cursor.raw()
-    // The time of appending and extensions: no entry of ours has them.
+    else if (key === 'Extensions') extensions = cursor.raw()
+    // The time of appending is not kept: nothing is decided by it.
     else cursor.skip()
   }
   if (type > LogType.configuration) throw new CursorProblem('an entry is of an unknown type')
-  return {index, term, type: type as LogType, data}
+  const entry = {index, term, type: type as LogType, data}
+  return extensions.length === 0 ? entry : {...entry, extensions}
 }
 
 /** A request with its type byte. Data of entries is a part of `bytes`. A snapshot's bytes are not part of it. */

@@ -138,6 +138,30 @@ void t.test('what was persisted is found again: entries, term, vote and peer set
   await second.store.close()
 })
 
+void t.test('extensions of entries are kept, of those that set the peer set, too', async t => {
+  const directory = t.testdir()
+  const set = encodeMsgpack({Servers: [{Address: '127.0.0.1:8300', ID: 'n1', Suffrage: 0}]})
+  const written = [
+    {...entry(1, 1, '', 5), data: set, extensions: new Uint8Array(300).fill(7)},
+    {...entry(2), extensions: Uint8Array.of(1)},
+    {...entry(3), data: new Uint8Array(0), extensions: new Uint8Array(5000).fill(9)},
+    entry(4),
+  ]
+  for (const segmentBytes of [1 << 20, 4096]) {
+    const opened = await Opened.at(join(directory, String(segmentBytes)), {segmentBytes})
+    await opened.put(written)
+    await opened.store.close()
+    const again = await Opened.at(join(directory, String(segmentBytes)), {segmentBytes})
+    const read: LogEntry[] = []
+    while (read.length < 4) read.push(...(await again.store.read(read.length + 1, 4, 1 << 20)))
+    t.same(read, written)
+    t.equal(read[3]?.extensions, undefined)
+    t.match(again.store.found.configurations, [{index: 1}])
+    t.match(inspect(join(directory, String(segmentBytes))), {lastIndex: 4, damage: []})
+    await again.store.close()
+  }
+})
+
 void t.test("the project's own reader of raft-wal reads it", async t => {
   const directory = t.testdir()
   const opened = await Opened.at(directory, {segmentBytes: 4096})

@@ -270,7 +270,26 @@ t.test('answers follow one another, errors among them', async t => {
   t.ok(reader.idle)
 })
 
-t.test('time and extensions of newer libraries are passed over', async t => {
+t.test('the extensions of an entry are kept and handed on', async t => {
+  const plain = {index: 5, term: 1, type: 0, data: hex('7a')} as const
+  const entries = [
+    {...plain, extensions: hex('01c0ff')},
+    {...plain, index: 6},
+  ]
+  const head = {term: 2, leaderId: serverId('aaaa'), leader, prevIndex: 4, prevTerm: 1, leaderCommit: 0}
+  const bytes = encodeRaftRequest({rpc: 'append', ...head, entries})
+  const request = requestOf(bytes)
+  t.same(request.rpc === 'append' && request.entries, entries)
+  const [first, second] = map(bytes, 1).get('Entries') as readonly MsgpackMap[]
+  t.same(
+    [...(first?.keys() ?? [])],
+    ['Data', 'Extensions', 'Index', 'Term', 'Type'],
+    'in the order of the library',
+  )
+  t.notOk(second?.has('Extensions'))
+})
+
+t.test('the time of newer libraries is passed over, and extensions that are none', async t => {
   const bytes = hex(
     `00 83 a7456e7472696573 91 86
        aa417070656e6465644174 af 01000000000000000000000000 ffff
@@ -280,7 +299,7 @@ t.test('time and extensions of newer libraries are passed over', async t => {
   t.match(requestOf(bytes), {
     rpc: 'append',
     term: 2,
-    entries: [{index: 5, term: 1, type: 0, data: hex('7a')}],
+    entries: [{index: 5, term: 1, type: 0, data: hex('7a'), extensions: undefined}],
   })
 })
 
