@@ -22,7 +22,7 @@ export interface HostQuestionsParts {
   /** The host as it was seen when the plan began. */
   readonly seen: ServerObservation
   readonly api: ConsulApi | undefined
-  /** Observes the host again, store included. */
+  /** Observes the host's files and store again. */
   readonly observeAgain: () => Promise<ServerObservation>
 }
 
@@ -78,7 +78,8 @@ async function readLog(parts: HostQuestionsParts): Promise<Answer<RereadLog>> {
   const seen = await parts.observeAgain()
   if (seen.reached.kind === 'unread')
     return {ok: false, failure: 'lost', note: `no answer from the host (${seen.reached.why})`}
-  const disk = diskState(seen)
+  // Files are read again, not what reads them
+  const disk = diskState({...seen, version: parts.seen.version})
   if (disk.end === undefined)
     return {ok: false, failure: 'failed', note: printable(disk.problems.join(' ') || 'its log was not read')}
   const configuration = disk.configurationKnown ? disk.configuration : undefined

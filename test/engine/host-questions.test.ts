@@ -7,7 +7,7 @@ import {makeConnector} from '../../src/adapters/transport/connector.js'
 import {Connections} from '../../src/engine/connections.js'
 import type {ConsulApi} from '../../src/engine/consul-questions.js'
 import {makeHostQuestions} from '../../src/engine/host-questions.js'
-import {stoppedConsul} from '../helpers/fleet.js'
+import {missing, oldPeerSet, peersList, stoppedConsul} from '../helpers/fleet.js'
 
 /** A port of loopback that nobody listens at now. */
 async function freePort(): Promise<number> {
@@ -54,3 +54,17 @@ t.test('a server that was just started is asked to join once it listens', async 
   t.match(await joining, {ok: true, note: 'joined 1 of 1'})
   t.equal(asked.at(-1), 'PUT /v1/agent/join/10.0.0.2')
 })
+
+t.test(
+  'a log that is read again is understood by the version that was seen, for only files are read then',
+  async t => {
+    const parts = {version: '0.6.4', configuration: oldPeerSet(['s1', 's2'], 3)}
+    // Our own agent keeps a node-id under every protocol, so that the files alone do not tell Consul up to 0.6
+    const facts = {nodeId: 'e1f8e1c7-7e8f-4a0e-9f43-0c8e0a4e3a5b', peersFile: peersList([])}
+    const seen = stoppedConsul('s1', {...parts, facts})
+    const again = stoppedConsul('s1', {...parts, facts: {...facts, version: missing('s1', 'not-asked')}})
+    const questions = makeHostQuestions({seen, api: undefined, observeAgain: async () => again})
+    const log = await questions.readLog()
+    t.same(log.ok ? log.value.configuration?.servers : log, [], 'its list is what counts, and it is empty')
+  },
+)
