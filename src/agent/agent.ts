@@ -1,5 +1,5 @@
 import {randomUUID} from 'node:crypto'
-import {chmod, mkdir, rm} from 'node:fs/promises'
+import {mkdir, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import type {Member} from '../core/gossip/member.js'
 import {LocalBackend} from './agent-backend.js'
@@ -24,6 +24,7 @@ import type {RunningAgent, StartAgent} from './running-agent.js'
 import {agentTags, asServer, VERSIONS} from './server-members.js'
 import {ServerRole} from './server-role.js'
 import {loadNodeId} from './store/identity-files.js'
+import {withRights} from './unix-socket.js'
 import {decodeUserEvent, UserEventLog} from './user-events.js'
 
 /** Longer than any blocking query that is handed on. */
@@ -185,15 +186,17 @@ class Agent implements RunningAgent {
     this.role?.answer(callMethods(this.api.context))
     this.api.start()
     for (const listener of options.addresses.http) this.listeners.push(await this.listen(listener, this.api))
-    for (const listener of options.addresses.cli) this.listeners.push(await serveCliPort(backend, listener))
+    for (const listener of options.addresses.cli) {
+      const served = await serveCliPort(backend, listener)
+      this.listeners.push(await withRights(served, listener))
+    }
   }
 
   private async listen(listener: Listener, api: HttpApi): Promise<HttpServer> {
     if (listener.kind === 'tcp') return serveHttp(api, listener)
     await rm(listener.path, {force: true})
     const server = await serveHttp(api, {path: listener.path})
-    if (listener.mode !== undefined) await chmod(listener.path, listener.mode)
-    return server
+    return withRights(server, listener)
   }
 
   private handle(request: HttpRequest): Promise<HttpAnswer> {

@@ -82,6 +82,8 @@ export function isUnspecified(address: string): boolean {
   return address === '0.0.0.0' || /^[0:]*$/.test(address)
 }
 
+const SOCKET_PATH_BYTES_MAX = 107
+
 function resolveListeners(
   settings: AgentSettings,
   path: string,
@@ -96,6 +98,11 @@ function resolveListeners(
     const mode = settings.text('unix_sockets.mode')
     if (mode !== undefined && !/^[0-7]{1,4}$/.test(mode))
       complain("unix_sockets.mode: an octal number such as '0770'")
+    // The system would listen under the first part of a longer one, and say nothing
+    if (Buffer.byteLength(unix) > SOCKET_PATH_BYTES_MAX)
+      complain(
+        `${path}: the path of a socket has ${SOCKET_PATH_BYTES_MAX} bytes at most${settings.whence(path)}`,
+      )
     return [
       {
         kind: 'unix',
