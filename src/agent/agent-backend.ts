@@ -132,7 +132,7 @@ export class LocalBackend implements AgentBackend {
 
   async readBarrier(): Promise<Problem | undefined> {
     const {server} = this.parts
-    return server === undefined ? {problem: NO_LEADER} : problemOf(await server.driver.read(false))
+    return server === undefined ? {problem: NO_LEADER} : problemOf(await server.driver.read())
   }
 
   async forward(to: 'leader' | 'any-server', request: HttpRequest): Promise<HttpAnswer | Problem> {

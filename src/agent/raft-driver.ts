@@ -94,6 +94,8 @@ export class RaftDriver {
   private readonly results = new Map<number, ApplyResult>()
   private timer: NodeJS.Timeout | undefined
   private timerAtMs = Infinity
+  /** The read that all who ask for one before the next step share: it begins after the last of them has asked. */
+  private nextRead: Promise<WishOutcome> | undefined
 
   constructor(private readonly deps: RaftDriverDeps) {
     this.node = new RaftNode(deps.options, deps.restored ?? deps.store.found)
@@ -128,9 +130,9 @@ export class RaftDriver {
     return this.wish({on: 'propose', type: LogType.barrier, data: NO_BYTES})
   }
 
-  /** Done when a linearizable read may be served; with `lease` the leader's lease is enough. */
-  read(lease: boolean): Promise<WishOutcome> {
-    return this.wish({on: 'read', lease})
+  /** Done when a linearizable read may be served. */
+  read(): Promise<WishOutcome> {
+    return (this.nextRead ??= this.wish({on: 'read', lease: false}))
   }
 
   changeConfiguration(change: ConfigurationChange, prevIndex = 0): Promise<WishOutcome> {
@@ -194,6 +196,7 @@ export class RaftDriver {
   private halt(): void {
     this.stopped = true
     clearTimeout(this.timer)
+    this.nextRead = undefined
     for (const settle of this.wishes.values()) settle({ok: false, why: 'shutting-down', leader: undefined})
     this.wishes.clear()
     for (const respond of this.answers.values()) respond(undefined)
@@ -223,6 +226,7 @@ export class RaftDriver {
       while (this.events.length > 0 && !this.stopped && performance.now() < yieldMs) {
         const events = this.events
         this.events = []
+        this.nextRead = undefined
         for (const effect of this.node.stepAll(events, performance.now())) this.perform(effect)
         const applied = events.findLast(event => event.on === 'applied')
         if (applied !== undefined) this.forgetResults(applied.index)

@@ -59,7 +59,7 @@ export class HttpApi {
     }
   }
 
-  private async dispatch(parsed: ParsedRequest): Promise<HttpAnswer> {
+  private dispatch(parsed: ParsedRequest): HttpAnswer | Promise<HttpAnswer> {
     const {path, request} = parsed
     if (hasControls(path)) return emptyAnswer(400)
     const clean = cleaned(path)

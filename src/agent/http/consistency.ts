@@ -78,7 +78,10 @@ export class Consistency {
     const mode = modeOf(parsed.query)
     const wait = waitOf(parsed.query)
     this.checkDatacenter(parsed.query.get('dc'))
-    const elsewhere = await this.placed(parsed.request, mode, query.catalog === true)
+    // What a leader is asked it answers: no way there that takes time
+    const elsewhere = this.backend.leads()
+      ? undefined
+      : await this.placed(parsed.request, mode, query.catalog === true)
     if (elsewhere !== undefined) return elsewhere
     const {machine} = this.backend
     if (machine === undefined || (mode !== 'stale' && this.asksThere()))
@@ -117,7 +120,7 @@ export class Consistency {
   }
 
   /** As `write`, for what is done by a command: that a leader of another make can be asked for, too. */
-  async change(request: HttpRequest): Promise<HttpAnswer | undefined> {
+  change(request: HttpRequest): Promise<HttpAnswer | undefined> | undefined {
     return this.backend.leads() ? undefined : this.elsewhere(request)
   }
 
@@ -246,7 +249,7 @@ export class Consistency {
   }
 
   /** Makes sure that what this server has applied is fresh enough for an answer. */
-  private async barrier(mode: Mode): Promise<Problem | undefined> {
+  private barrier(mode: Mode): Promise<Problem | undefined> | undefined {
     const trusted = mode === 'stale' || (mode === 'default' && this.backend.holdsLease())
     return trusted ? undefined : this.backend.readBarrier()
   }

@@ -13,7 +13,7 @@ import {goText} from './json.js'
 import type {ParsedRequest, Query} from './request.js'
 
 /** `/v1/kv/KEY` (`KVSEndpoint`, consul agent/kvs_endpoint.go). */
-export async function handleKv(context: Context, parsed: ParsedRequest, key: string): Promise<HttpAnswer> {
+export function handleKv(context: Context, parsed: ParsedRequest, key: string): Promise<HttpAnswer> {
   const {query} = parsed
   switch (parsed.request.method) {
     case 'GET':

@@ -19,12 +19,18 @@ import {
 /** An entry with nothing but a key: what deletions need. */
 export const bareEntry = (key: string): KvEntry => ({...NO_ENTRY, key})
 
+const SMALL_BYTES = 2048
+/** Small commands, which come by the thousand, are written here and kept without what a writer of their own costs. */
+const small = new PackWriter(SMALL_BYTES)
+
 /** The command for an operation on a key (`structs.KVSRequest`). */
 export function encodeKv(datacenter: string, op: string, entry: KvEntry): Uint8Array {
-  const to = new PackWriter(160 + entry.key.length + (entry.value?.length ?? 0))
+  const bytes = 256 + entry.key.length + (entry.value?.length ?? 0)
+  const to = bytes > SMALL_BYTES ? new PackWriter(bytes) : small
   to.byte(CommandType.kvs).mapHead(4).byteString('Datacenter').text(datacenter).byteString('DirEnt')
   writeEntry(to, entry)
-  return to.byteString('Op').text(op).byteString('Token').text('').finish()
+  to.byteString('Op').text(op).byteString('Token').text('')
+  return to === small ? to.take() : to.finish()
 }
 
 /** The command that makes or ends a session (`structs.SessionRequest`); an end needs only the id. */

@@ -1,4 +1,20 @@
 const ENCODER = new TextEncoder()
+const SLAB_BYTES = 32 * 1024
+let slab = new Uint8Array(SLAB_BYTES)
+let slabUsed = 0
+
+/** A copy of a few bytes as a part of a slab: a buffer of their own would take more memory than they do. */
+function kept(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > SLAB_BYTES / 16) return bytes.slice()
+  if (slabUsed + bytes.length > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES)
+    slabUsed = 0
+  }
+  const copy = slab.subarray(slabUsed, slabUsed + bytes.length)
+  copy.set(bytes)
+  slabUsed += bytes.length
+  return copy
+}
 
 /**
  * Writes msgpack into one growing buffer, in the dialect of hashicorp/go-msgpack's old writers (no str8, bin or ext),
@@ -21,7 +37,7 @@ export class PackWriter {
 
   /** A copy of what was written; the writer begins anew. */
   take(): Uint8Array {
-    const taken = this.bytes.slice(0, this.at)
+    const taken = kept(this.bytes.subarray(0, this.at))
     this.at = 0
     return taken
   }
