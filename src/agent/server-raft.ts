@@ -15,7 +15,7 @@ import {readLivePeers, writeLivePeers} from './store/identity-files.js'
 import {keepLoyalty} from './store/loyalty-file.js'
 import {openRaftStore} from './store/open-raft-store.js'
 import type {SnapshotStore} from './store/raft-store.js'
-import {loadSnapshot, recoverFromPeersFile} from './store/recover-cluster.js'
+import {loadSnapshot, recoverFromPeersFile, readersOf} from './store/recover-cluster.js'
 
 /** A small entry takes several times its bytes in memory; followers that lag behind this are served from disk. */
 const CACHE_BYTES_MAX = 4 * 1024 * 1024
@@ -58,7 +58,7 @@ export async function openServerRaft(deps: ServerRaftDeps): Promise<ServerRaft> 
   const raftLog = (level: 'info' | 'warn' | 'error', text: string): void => log(level, 'server.raft', text)
   await mkdir(directory, {recursive: true, mode: 0o755})
   if (protocol > 0) await recoverFromPeersFile(directory, protocol as 1 | 2 | 3, log, {log: raftLog})
-  const machine = new StateMachine()
+  const machine = new StateMachine(readersOf(protocol))
   const late: {driver?: RaftDriver} = {}
   const store = await openRaftStore(
     directory,

@@ -7,6 +7,7 @@ import {raftServers} from '../http/operator.js'
 import {knownDatacenters} from '../http/status.js'
 import type {RpcMethod, RpcMethods} from '../rpc/call-server.js'
 import {CATALOG_QUERIES, deregisterCall, registerCall} from './catalog.js'
+import {Coordinates} from './coordinates.js'
 import {KV_QUERIES, applyKvCall} from './kv.js'
 import {passedOn, queryMethod, toldInWords} from './query.js'
 import {applyTxnCall, readTxnCall} from './txn.js'
@@ -36,6 +37,11 @@ export function callMethods(context: Context): RpcMethods {
     methods.set(name, queryMethod(context, name, call))
   for (const [name, call] of Object.entries(LEADER_CALLS))
     methods.set(name, leaderMethod(context, name, call))
+  const coordinates = new Coordinates(context)
+  methods.set(
+    'Coordinate.Update',
+    leaderMethod(context, 'Coordinate.Update', async (_, argument) => (coordinates.update(argument), {})),
+  )
   methods.set('Catalog.ListDatacenters', () => Promise.resolve(knownDatacenters(context.backend)))
   return methods
 }

@@ -3,6 +3,7 @@ import {readCallQuery} from '../../core/fsm/call-query.js'
 import {encodeAnswerOf} from '../../core/fsm/call-answer.js'
 import {bareSession, encodeSession} from '../../core/fsm/commands.js'
 import type {Session} from '../../core/fsm/messages.js'
+import type {PackWriter} from '../../core/fsm/pack-writer.js'
 import {PackReader} from '../../core/fsm/pack-reader.js'
 import {readSessionCommand} from '../../core/fsm/read-records.js'
 import {sessionsOf} from '../../core/fsm/sessions.js'
@@ -30,7 +31,7 @@ export async function applySessionCall(context: Context, argument: Uint8Array): 
   if (wanted.node === '') throw new Failure(500, 'Must provide Node')
   checkSession(wanted)
   const session = {...wanted, id: backend.uuid()}
-  const id = await applied(context, encodeSession(datacenter, 'create', session))
+  const id = await applied(context, encodeSession(datacenter, 'create', session, backend.machine?.readers))
   sessionTimers.renew(session)
   return String(id)
 }
@@ -48,10 +49,12 @@ export function renewSessionCall(
     encodeAnswerOf('Sessions', meta, to => {
       // By nil Consul's agents know that there is no such session
       if (session === undefined) to.nil()
-      else writeList(to, [session], writeSession)
+      else writeList(to, [session], writeForAny)
     }),
   )
 }
+
+const writeForAny = (to: PackWriter, session: Session): void => writeSession(to, session, 'of-any-age')
 
 const sessionsBy = (
   pick: (tables: Tables, query: {readonly session: string; readonly node: string}) => readonly Session[],
@@ -60,7 +63,7 @@ const sessionsBy = (
   watch: () => [{table: 'sessions'}],
   run: (tables, query) => ({
     index: tables.maxIndex('sessions'),
-    write: to => writeList(to, pick(tables, query), writeSession),
+    write: to => writeList(to, pick(tables, query), writeForAny),
   }),
 })
 

@@ -2,6 +2,7 @@ import {readList} from '../../core/fsm/call-answer.js'
 import type {CallQuery} from '../../core/fsm/call-query.js'
 import type {PackReader} from '../../core/fsm/pack-reader.js'
 import {readSession as readRecord} from '../../core/fsm/read-records.js'
+import type {Readers} from '../../core/fsm/write-records.js'
 import type {Headers} from './answers.js'
 import {parseGoDuration} from '../../core/codec/go-duration.js'
 import {bareSession, encodeSession} from '../../core/fsm/commands.js'
@@ -35,12 +36,15 @@ export async function createSession(context: Context, parsed: ParsedRequest): Pr
   const session = {...wanted, id}
   const result = await applied(
     context,
-    encodeSession(context.backend.identity.datacenter, 'create', session),
+    encodeSession(context.backend.identity.datacenter, 'create', session, readersHere(context)),
     'apply failed: ',
   )
   context.sessionTimers.renew(session)
   return jsonAnswer({ID: String(result)}, parsed.query)
 }
+
+/** A client does not know how old the servers are. */
+const readersHere = ({backend}: Context): Readers => backend.machine?.readers ?? 'of-any-age'
 
 function readSession(body: Uint8Array, node: string): Session {
   const session = {

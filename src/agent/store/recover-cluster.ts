@@ -3,6 +3,7 @@ import {rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import {syncDirectory, writeDurably} from '../../adapters/durable-file.js'
 import {recoveryPeers} from '../../core/codec/peers-as-read.js'
+import type {Readers} from '../../core/fsm/write-records.js'
 import {StateMachine} from '../../core/fsm/state-machine.js'
 import type {Configuration} from '../../core/model/configuration.js'
 import {LogType} from '../../core/raft/messages.js'
@@ -31,6 +32,9 @@ With Raft protocol 1 and 2 it is a list of texts: ["10.1.0.1:8300", "10.1.0.2:83
 This file says that peers.json has this meaning here. Without it a peers.json is
 taken for one of an older version and deleted unread.
 `
+
+/** How old the servers may be with which a Raft protocol is shared. */
+export const readersOf = (raftProtocol: number): Readers => (raftProtocol < 3 ? 'of-any-age' : 'newer')
 
 /** Loads a snapshot into a state machine; throws when it is damaged. */
 export async function loadSnapshot(machine: StateMachine, reader: SnapshotReader): Promise<void> {
@@ -73,7 +77,7 @@ export async function recoverFromPeersFile(
   const peers = recoveryPeers(text, protocol === 3 ? 'objects' : 'list')
   if (!peers.ok) throw new AgentError(`recovery failed to parse peers.json: ${peers.reason}`)
   try {
-    await recoverCluster(raftDirectory, peers.configuration, options)
+    await recoverCluster(raftDirectory, peers.configuration, readersOf(protocol), options)
   } catch (error) {
     throw new AgentError(`recovery failed: ${error instanceof Error ? error.message : String(error)}`)
   }
@@ -102,9 +106,10 @@ async function remove(directory: string, path: string, failure: string): Promise
 async function recoverCluster(
   raftDirectory: string,
   configuration: Configuration,
+  readers: Readers,
   options: StoreOptions,
 ): Promise<void> {
-  const machine = new StateMachine()
+  const machine = new StateMachine(readers)
   let [persisted, failed]: [() => void, (error: Error) => void] = [() => undefined, () => undefined]
   const store = await openRaftStore(
     raftDirectory,

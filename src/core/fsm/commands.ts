@@ -6,6 +6,7 @@ import {NO_ENTRY, NO_SESSION} from './read-records.js'
 import type {RestorePart} from './restore.js'
 import {writeRestorePart} from './restore.js'
 import type {TxnOperation} from './txn.js'
+import type {Readers} from './write-records.js'
 import {
   writeAutopilot,
   writeCheck,
@@ -34,11 +35,16 @@ export function encodeKv(datacenter: string, op: string, entry: KvEntry): Uint8A
 }
 
 /** The command that makes or ends a session (`structs.SessionRequest`); an end needs only the id. */
-export function encodeSession(datacenter: string, op: 'create' | 'destroy', session: Session): Uint8Array {
+export function encodeSession(
+  datacenter: string,
+  op: 'create' | 'destroy',
+  session: Session,
+  readers: Readers = 'newer',
+): Uint8Array {
   const to = new PackWriter(320)
   to.byte(CommandType.session).mapHead(4).byteString('Datacenter').text(datacenter)
   to.byteString('Op').text(op).byteString('Session')
-  writeSession(to, session)
+  writeSession(to, session, readers)
   return to.byteString('Token').text('').finish()
 }
 

@@ -5,6 +5,8 @@ export const CommandType = {
   kvs: 2,
   session: 3,
   tombstone: 5,
+  /** Changes nothing here. */
+  coordinates: 6,
   txn: 8,
   autopilot: 9,
   index: 16,

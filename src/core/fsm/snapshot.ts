@@ -9,6 +9,7 @@ import type {RestorePart} from './restore.js'
 import {readRestorePart, writeRestorePart} from './restore.js'
 import type {PendingRestore} from './tables.js'
 import {SEPARATOR, Tables, nodeKey} from './tables.js'
+import type {Readers} from './write-records.js'
 import {writeAutopilot, writeEntry, writeRegistration, writeSession} from './write-records.js'
 
 const CHUNK = 64 * 1024
@@ -18,7 +19,11 @@ const RECORD_MAX = 64 * 1024 * 1024
  * The bytes of a state (`state.bin`): a header, then one record per row, its type before it, in the order of Consul's
  * `Persist` (agent/consul/fsm/snapshot_oss.go). Equal states give equal bytes.
  */
-export function* writeSnapshot(tables: Tables, lastIndex: number): IterableIterator<Uint8Array> {
+export function* writeSnapshot(
+  tables: Tables,
+  lastIndex: number,
+  readers: Readers,
+): IterableIterator<Uint8Array> {
   const to = new PackWriter(CHUNK * 2)
   to.mapHead(1).byteString('LastIndex').integer(lastIndex)
   for (const {value: node} of tables.nodes.from('')) {
@@ -31,7 +36,7 @@ export function* writeSnapshot(tables: Tables, lastIndex: number): IterableItera
     if (to.length >= CHUNK) yield to.take()
   }
   for (const {value} of tables.sessions.from('')) {
-    writeSession(to.byte(CommandType.session), value)
+    writeSession(to.byte(CommandType.session), value, readers)
     if (to.length >= CHUNK) yield to.take()
   }
   for (const entry of tables.kv.from('')) {
@@ -44,7 +49,8 @@ export function* writeSnapshot(tables: Tables, lastIndex: number): IterableItera
     if (to.length >= CHUNK) yield to.take()
   }
   if (tables.autopilot !== undefined) writeAutopilot(to.byte(CommandType.autopilot), tables.autopilot)
-  for (const {key, value} of tables.indexes.from('')) {
+  // Consul before 1.2 refuses a snapshot that has them, and does without
+  for (const {key, value} of readers === 'newer' ? tables.indexes.from('') : []) {
     to.byte(CommandType.index).mapHead(2)
     to.byteString('Key').text(key).byteString('Value').integer(value)
     if (to.length >= CHUNK) yield to.take()
@@ -79,6 +85,7 @@ export class SnapshotReader {
   private problem: string | undefined
   /** Highest index seen on keys, for snapshots that do not tell the index of the table. */
   private kvIndex = 0
+  private graveIndex = 0
   private indexed = false
 
   /**
@@ -124,6 +131,7 @@ export class SnapshotReader {
         return this.entry(this.bounded(readEntry(reader)))
       case CommandType.tombstone: {
         const {key, modifyIndex} = this.bounded(readEntry(reader))
+        if (modifyIndex > this.graveIndex) this.graveIndex = modifyIndex
         return void this.tables.tombstones.set({key, value: modifyIndex})
       }
       case CommandType.autopilot:
@@ -195,6 +203,7 @@ export class SnapshotReader {
     const {tables} = this
     if (tables.kv.size > 0 && (tables.index('kvs') ?? 0) < this.kvIndex) tables.setIndex('kvs', this.kvIndex)
     if (this.indexed) return
+    if (this.graveIndex > 0) tables.setIndex('tombstones', this.graveIndex)
     for (const name of ['nodes', 'services', 'checks', 'sessions'] as const)
       if (tables[name].size > 0) tables.setIndex(name, lastIndex)
     for (const {value} of tables.services.from(''))

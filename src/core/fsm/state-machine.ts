@@ -15,6 +15,7 @@ import {
 import type {RestorePart} from './restore.js'
 import {readRestorePart} from './restore.js'
 import {applySession} from './sessions.js'
+import type {Readers} from './write-records.js'
 import {SnapshotReader, writeSnapshot} from './snapshot.js'
 import type {Change, PendingRestore} from './tables.js'
 import {Tables} from './tables.js'
@@ -36,6 +37,9 @@ export class StateMachine {
   private readonly watchers = new Watchers()
   private incoming: {readonly parts: PendingRestore['parts']; readonly reader: SnapshotReader} | undefined
   private replaced = 0
+
+  /** `readers` are those of its snapshots and of the commands that are made for it. */
+  constructor(readonly readers: Readers = 'newer') {}
 
   /** Index of the last entry applied, or of the snapshot restored. */
   get lastIndex(): number {
@@ -71,7 +75,7 @@ export class StateMachine {
    * To begin takes no time; each table node that changes meanwhile is copied once.
    */
   snapshot(): IterableIterator<Uint8Array> {
-    return writeSnapshot(this.current.fork(), this.applied)
+    return writeSnapshot(this.current.fork(), this.applied, this.readers)
   }
 
   /** Begins to receive a state in the form of `snapshot`, from a server of any age; see `StateRestore`. */

@@ -22,11 +22,14 @@ export function writeEntry(to: PackWriter, entry: KvEntry): void {
   else to.byteString(entry.value)
 }
 
-/** Writes a `structs.Session`; `Checks` is nil from Consul 1.7 on. */
-export function writeSession(to: PackWriter, session: Session): void {
+/** Who must understand what is written: servers of every age, or only those of Consul 1.7 and later. */
+export type Readers = 'of-any-age' | 'newer'
+
+/** Writes a `structs.Session`; older readers know its checks as `Checks`, newer ones as `NodeChecks`. */
+export function writeSession(to: PackWriter, session: Session, readers: Readers): void {
   to.mapHead(11)
   to.byteString('Behavior').text(session.behavior)
-  to.byteString('Checks').nil()
+  to.byteString('Checks').texts(readers === 'newer' ? null : session.nodeChecks)
   to.byteString('CreateIndex').integer(session.createIndex)
   to.byteString('ID').text(session.id)
   to.byteString('LockDelay').integer(session.lockDelayNs)

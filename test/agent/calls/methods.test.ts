@@ -101,6 +101,9 @@ t.test('what cannot be done is told in words, and nothing of it comes into the l
     ['Catalog.Deregister', {}, /Must provide node/],
     ['Session.Apply', {Op: 'create', Session: {TTL: '10s'}}, /Must provide Node/],
     ['Session.Apply', {Op: 'create', Session: {Node: 'ref', TTL: '1s'}}, /Invalid Session TTL/],
+    ['Coordinate.Update', {Node: 'n', Coord: {Vec: [0.5]}}, /bad coordinate/],
+    ['Coordinate.Update', {Node: 'n', Coord: {Vec: [0, 0, 0, 0, 0, 0, 0, NaN]}}, /bad coordinate/],
+    ['Coordinate.Update', {Node: '', Coord: {Vec: [0, 0, 0, 0, 0, 0, 0, 1]}}, /bad coordinate/],
     ['Session.Apply', {Op: 'destroy', Session: {}}, /Must provide ID/],
   ]
   for (const [name, argument, words] of refused)

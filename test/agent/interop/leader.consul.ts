@@ -137,7 +137,11 @@ async function sessions(t: Test, real: RealConsul): Promise<void> {
   const created = await real.ask('/v1/session/create', 'PUT', body)
   t.equal(created.status, 200, created.text)
   const {ID} = JSON.parse(created.text) as {ID: string}
-  t.match(await real.json(`/v1/session/info/${ID}`), [{ID, Name: 's', Node: 'real2', TTL: '30s'}])
+  const [session] = (await real.json(`/v1/session/info/${ID}`)) as readonly Record<string, unknown>[]
+  t.match(session, {ID, Name: 's', Node: 'real2', TTL: '30s'})
+  const own = await applied(real, `/v1/session/info/${ID}`, (found: readonly unknown[]) => found.length === 1)
+  const [{Checks, NodeChecks} = {}] = own as readonly Record<string, unknown>[]
+  t.same(NodeChecks ?? Checks, ['serfHealth'], 'at the real server it depends on its check, too')
   t.match(JSON.parse((await real.ask(`/v1/session/renew/${ID}`, 'PUT')).text), [{ID}], 'it is renewed')
   t.match(await real.json('/v1/session/list'), [{ID}])
   t.match(await real.json('/v1/session/node/real2'), [{ID}])
@@ -160,5 +164,10 @@ for (const [n, binary] of binaries.entries())
     await t.test('keys', t => keys(t, real, ours))
     await t.test('catalog and health', t => catalog(t, real, ours))
     await t.test('sessions and locks', t => sessions(t, real))
-    t.notMatch(real.log(), /rpc: can't find|decode error|panic/)
+    // Agents tell where they are every quarter of a minute, so one of them must do for all
+    if (binary === binaries.at(-1)) {
+      const told = (nodes: readonly {Node: string}[]) => nodes.some(({Node}) => Node === 'real2')
+      t.ok(await applied(real, '/v1/coordinate/nodes', told), 'its coordinate came back to it by our log')
+    }
+    t.notMatch(real.log(), /rpc: can't find|decode error|panic|bad coordinate/)
   })

@@ -15,6 +15,7 @@ import {
   encodeTxn,
 } from '../../../src/core/fsm/commands.js'
 import {listKv} from '../../../src/core/fsm/kv.js'
+import {CommandType} from '../../../src/core/fsm/messages.js'
 import type {KvEntry, Session, TxnOutcome} from '../../../src/core/fsm/messages.js'
 import {PackReader} from '../../../src/core/fsm/pack-reader.js'
 import {
@@ -255,6 +256,30 @@ t.test('a state is brought in by the log, in parts, and ends up with indexes of 
   const before = machine.tables.kv.size
   t.match(machine.apply(11, step('end')), {error: /not whole/})
   t.equal(machine.tables.kv.size, before)
+})
+
+t.test('a snapshot for servers of every age has only records that all of them know', async t => {
+  const [old, young] = [new StateMachine('of-any-age'), new StateMachine()]
+  for (const machine of [old, young]) {
+    machine.apply(1, registration('n1'))
+    machine.apply(2, encodeKv('dc1', 'set', entry('k', 'v')))
+    machine.apply(3, encodeKv('dc1', 'delete', entry('k', '')))
+    machine.apply(4, encodeSession('dc1', 'create', {...session('s'), nodeChecks: []}))
+  }
+  const typesOf = (machine: StateMachine): readonly number[] => {
+    const reader = new PackReader(bytesOf(machine))
+    const types: number[] = []
+    for (reader.skip(); reader.at < reader.bytes.length; reader.skip())
+      types.push(reader.bytes[reader.at++] ?? -1)
+    return types
+  }
+  const known = [CommandType.register, CommandType.session, CommandType.tombstone]
+  t.same([...new Set(typesOf(old))], known)
+  t.same([...new Set(typesOf(young))], [...known, CommandType.index])
+  const {machine} = restored(bytesOf(old))
+  t.equal(machine.lastIndex, 4)
+  t.equal(machine.tables.index('nodes'), 4, 'what it does not tell is taken to be as late as it can be')
+  t.equal(listKv(machine.tables, '').index, 3)
 })
 
 t.test('a damaged snapshot is refused and changes nothing', async t => {
