@@ -5,14 +5,18 @@ import type {HostConnection} from '../ports/transport.js'
 type Program = 'curl' | 'wget' | 'nc'
 
 /**
- * Asks by whatever program the host has. Arguments: seconds, method, scheme, host, port, path, socket path, and
- * whether there are headers or a body. Standard input holds, in this order and each closed by a line of its own: the
+ * Asks by whatever program the host has. Arguments: seconds, method, scheme, host, port, path, socket path, whether
+ * there are headers or a body, and for TLS whether the certificate is verified, the name that it must have, and the
+ * files of authority, own certificate and key, which are the host's under the paths that they have here. Standard input holds, in this order and each closed by a line of its own: the
  * curl configuration, then the raw request. Tokens travel on standard input only: a command line shows to everybody
  * on the host. A proxy named in the environment, or a start-up file, must not get to see them either. The first line of
- * the answer names the program; exit 69 means that none can do it. wget writes headers and complaints on stderr.
+ * the answer names the program; exit 69 means that none can do it, 70 that none can do it over TLS, 71 that the host
+ * has not the file that is printed. wget writes headers and complaints on stderr; only GNU's verifies certificates, and
+ * it takes no name for them.
  */
 const SCRIPT = `
 seconds=$1 method=$2 scheme=$3 host=$4 port=$5 path=$6 socket=$7 private=$8
+verify=$9 name=\${10} ca=\${11} cert=\${12} key=\${13}
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 config= raw=
 mark='--quorate-end-of-part--'
@@ -20,17 +24,41 @@ while IFS= read -r line && [ "$line" != "$mark" ]; do config="$config$line
 "; done
 while IFS= read -r line && [ "$line" != "$mark" ]; do raw="$raw$line
 "; done
+if [ "$scheme" = https ]; then
+  for file in "$ca" "$cert" "$key"; do
+    [ -z "$file" ] || [ -r "$file" ] || { printf '%s\\n' "$file"; exit 71; }
+  done
+fi
 case $host in *:*) url="$scheme://[$host]:$port$path" ;; *) url="$scheme://$host:$port$path" ;; esac
 if command -v curl >/dev/null 2>&1; then
   echo curl
   if [ -n "$socket" ]; then set -- --unix-socket "$socket"; else set --; fi
+  if [ "$scheme" = https ]; then
+    set -- "$@" --no-alpn # with -0 it would offer HTTP/1.0 alone, which servers in Go hang up on
+    [ "$verify" = 1 ] || set -- "$@" --insecure
+    [ -z "$ca" ] || set -- "$@" --cacert "$ca"
+    [ -z "$cert" ] || set -- "$@" --cert "$cert"
+    [ -z "$key" ] || set -- "$@" --key "$key"
+    if [ -n "$name" ]; then
+      case $host in *:*) set -- "$@" --resolve "$name:$port:[$host]" ;; *) set -- "$@" --resolve "$name:$port:$host" ;; esac
+      url="https://$name:$port$path"
+    fi
+  fi
   printf '%s' "$config" | curl -q -sS -i -0 --max-time "$seconds" -X "$method" -K - "$@" "$url"
   exit $?
 fi
 if [ "$private" = 0 ] && [ "$method" = GET ] && [ -z "$socket" ] && command -v wget >/dev/null 2>&1; then
-  echo wget
   knows=$(wget --help 2>&1)
   set --
+  if [ "$scheme" = https ]; then
+    case $knows in *--ca-certificate*) ;; *) exit 70 ;; esac
+    [ -z "$name" ] || exit 70
+    [ "$verify" = 1 ] || set -- "$@" --no-check-certificate
+    [ -z "$ca" ] || set -- "$@" "--ca-certificate=$ca"
+    [ -z "$cert" ] || set -- "$@" "--certificate=$cert"
+    [ -z "$key" ] || set -- "$@" "--private-key=$key"
+  fi
+  echo wget
   for option in no-config content-on-error; do
     case $knows in *"--$option"*) set -- "$@" "--$option" ;; esac
   done
@@ -43,6 +71,7 @@ if [ "$scheme" = http ] && command -v nc >/dev/null 2>&1; then
   else printf '%s' "$raw" | nc -w "$seconds" "$host" "$port"; fi
   exit $?
 fi
+if [ "$scheme" = https ]; then exit 70; fi
 exit 69
 `
 
@@ -105,6 +134,7 @@ export async function askThroughProgram(
       request.path,
       target.kind === 'unix' ? target.path : '',
       Object.keys(headersOf(request)).length === 0 && request.body === undefined ? '0' : '1',
+      ...tlsArguments(request),
     ],
     stdin: standardInput(request, body),
     timeoutMs: request.timeoutMs + 2000,
@@ -112,13 +142,9 @@ export async function askThroughProgram(
     root: target.kind === 'unix',
   })
   if (result.kind === 'failed') return {kind: 'failed', why: result.why, detail: result.detail}
-  if (result.code === 69) {
-    return {
-      kind: 'failed',
-      why: 'unsupported',
-      detail: 'The connection does not forward, and the host has no curl, wget or nc that could ask.',
-    }
-  }
+  const unable = whyUnable(result.code, result.stdout)
+  if (unable !== undefined)
+    return {kind: 'failed', why: 'unsupported', detail: `The connection does not forward, and ${unable}`}
   const end = result.stdout.indexOf(10)
   const program = new TextDecoder().decode(result.stdout.subarray(0, Math.max(0, end))) as Program
   const output = result.stdout.subarray(end + 1)
@@ -145,6 +171,22 @@ export async function askThroughProgram(
     truncated,
     through: program,
   }
+}
+
+function tlsArguments({tls}: HttpRequest): readonly string[] {
+  if (tls === undefined) return ['1', '', '', '', '']
+  const {verify, serverName = '', caFile = '', certFile = '', keyFile = ''} = tls
+  return [verify ? '1' : '0', serverName, caFile, certFile, keyFile]
+}
+
+/** Why no program on the host was asked; undefined when one was. */
+function whyUnable(code: number | undefined, stdout: Uint8Array): string | undefined {
+  if (code === 69) return 'the host has no curl, wget or nc that could ask.'
+  if (code === 70)
+    return 'the host has no curl that could ask over TLS and verify whom it asks as it was told.'
+  if (code !== 71) return undefined
+  const file = printable(new TextDecoder().decode(stdout).trim(), 200)
+  return `to ask over TLS from the host itself, it lacks the file ${file}, or lets us not read it.`
 }
 
 interface Outcome {

@@ -1,5 +1,5 @@
 import {execFileSync, spawn} from 'node:child_process'
-import {mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync} from 'node:fs'
+import {mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import net from 'node:net'
@@ -318,3 +318,100 @@ t.test('over TLS the right authority, name and client certificate are taken, and
   t.match(await asked(strict, proved('stranger')), {kind: 'failed', detail: /unknown ca/i})
   t.match(await asked(open, undefined), {kind: 'failed'}, 'plain HTTP there is no answer')
 })
+
+t.test(
+  'a program on the host verifies as told, with the files that the host has, or is not asked',
+  async t => {
+    const name = 'there.dc1.consul'
+    certify('host', name, 'client')
+    certify('other', 'nobody')
+    execFileSync('openssl', [...LOOPBACK, '-CA', 'host.crt', '-CAkey', 'host.key'], {
+      cwd: keys,
+      stdio: 'pipe',
+    })
+    const read = (file: string) => readFileSync(join(keys, file))
+    const own = {key: read(`${name}.key`), cert: read(`${name}.crt`)}
+    const named = await listen(https.createServer(own, api), 0)
+    const strict = await demanding(name, 'host.crt')
+    const numbered = await listen(
+      https.createServer({key: read('loopback.key'), cert: read('loopback.crt')}, api),
+      0,
+    )
+    const plain: HttpTls = {
+      caFile: join(keys, 'host.crt'),
+      certFile: undefined,
+      keyFile: undefined,
+      serverName: name,
+      verify: true,
+    }
+    const byNumber: HttpTls = {...plain, serverName: undefined}
+    const client = {certFile: join(keys, 'client.crt'), keyFile: join(keys, 'client.key')}
+    const asked = async (way: 'curl' | 'wget', to: number, tls: HttpTls) =>
+      ask(ways[way], {target: {kind: 'tcp', host: '127.0.0.1', port: to}, tls})
+    t.match(await asked('curl', named, plain), {kind: 'answered', status: 200, through: 'curl'})
+    t.match(await asked('curl', named, {...plain, serverName: 'there.dc2.consul'}), {
+      kind: 'failed',
+      why: 'failed',
+    })
+    t.match(await asked('curl', named, {...plain, caFile: join(keys, 'other.crt')}), {kind: 'failed'})
+    t.match(await asked('curl', named, {...plain, caFile: undefined}), {kind: 'failed'})
+    t.equal(
+      line(await asked('curl', named, {...plain, caFile: undefined, verify: false})),
+      'curl 200 GET none ',
+    )
+    t.match(await asked('curl', strict, {...plain, ...client}), {
+      kind: 'answered',
+      status: 200,
+      through: 'curl',
+    })
+    t.match(await asked('curl', strict, plain), {kind: 'failed'})
+    t.equal(line(await asked('wget', numbered, byNumber)), 'wget 200 GET none ')
+    t.match(await asked('wget', numbered, {...byNumber, caFile: join(keys, 'other.crt')}), {kind: 'failed'})
+    t.match(await asked('wget', numbered, {...byNumber, caFile: undefined}), {kind: 'failed'})
+    t.equal(
+      line(await asked('wget', numbered, {...byNumber, caFile: undefined, verify: false})),
+      'wget 200 GET none ',
+    )
+    t.match(
+      await asked('wget', named, plain),
+      {kind: 'failed', why: 'unsupported', detail: /no curl that could ask over TLS and verify/},
+      'it takes no name',
+    )
+    t.match(await asked('curl', named, {...plain, ...client, keyFile: join(keys, 'none.key')}), {
+      kind: 'failed',
+      why: 'unsupported',
+      detail: /the host itself, it lacks the file .*none\.key, or lets us not read it\.$/,
+    })
+    t.match(
+      await ask(ways.nc, {
+        target: {kind: 'tcp', host: '127.0.0.1', port: named},
+        tls: plain,
+      }),
+      {
+        kind: 'failed',
+        why: 'unsupported',
+      },
+    )
+    const simple = join(keys, 'only-simple-wget')
+    mkdirSync(simple)
+    for (const program of ['sh', 'id']) symlinkSync(`/usr/bin/${program}`, join(simple, program))
+    // As BusyBox's, which verifies nothing: it must not be asked
+    writeFileSync(join(simple, 'wget'), '#!/bin/sh\n[ "$1" = --help ] || echo asked >&2\n', {mode: 0o755})
+    const connection = await through([...closed, `SetEnv PATH=${simple}`])
+    t.match(
+      await ask(connection, {target: {kind: 'tcp', host: '127.0.0.1', port: numbered}, tls: byNumber}),
+      {
+        kind: 'failed',
+        why: 'unsupported',
+        detail: /no curl that could ask over TLS/,
+      },
+    )
+  },
+)
+
+/** A certificate of an address, self-made but for who signs it. */
+const LOOPBACK = [
+  ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
+  ...['-keyout', 'loopback.key', '-out', 'loopback.crt', '-subj', '/CN=loopback'],
+  ...['-addext', 'subjectAltName=IP:127.0.0.1', '-addext', 'basicConstraints=critical,CA:FALSE'],
+]
