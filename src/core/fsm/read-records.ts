@@ -20,35 +20,39 @@ export function eachPair(reader: PackReader, take: (key: string) => void): void 
 
 /** `structs.DirEntry`. Key and value are byte strings. */
 export function readEntry(reader: PackReader): KvEntry {
-  const entry: Mutable<KvEntry> = {...NO_ENTRY}
+  let key = ''
+  let value: string | null = null
+  let flags: number | bigint = 0
+  let session = ''
+  let [lockIndex, createIndex, modifyIndex] = [0, 0, 0]
   for (let pairs = reader.mapHead(); pairs > 0; pairs--) {
     switch (reader.key()) {
       case 'Key':
-        entry.key = reader.byteString() ?? ''
+        key = reader.byteString() ?? ''
         break
       case 'Value':
-        entry.value = reader.byteString()
+        value = reader.byteString()
         break
       case 'Flags':
-        entry.flags = reader.integer()
+        flags = reader.integer()
         break
       case 'Session':
-        entry.session = reader.text()
+        session = reader.text()
         break
       case 'LockIndex':
-        entry.lockIndex = reader.number()
+        lockIndex = reader.number()
         break
       case 'CreateIndex':
-        entry.createIndex = reader.number()
+        createIndex = reader.number()
         break
       case 'ModifyIndex':
-        entry.modifyIndex = reader.number()
+        modifyIndex = reader.number()
         break
       default:
         reader.skip()
     }
   }
-  return entry
+  return {key, value, flags, createIndex, modifyIndex, lockIndex, session}
 }
 
 /** An entry with nothing set. */
