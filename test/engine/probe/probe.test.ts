@@ -86,7 +86,7 @@ for (const shell of shells) {
       const whole = run({shell, dataDir, logFile})
       const brief = run({shell, dataDir, logFile, storeOnly: true})
       for (const fact of ['nodeId', 'peersFile', 'peersInfo', 'files', 'snapshots', 'serfSnapshot'] as const)
-        t.same(valueOf(brief.facts[fact]), valueOf(whole.facts[fact]), fact)
+        t.same(valueOf<unknown>(brief.facts[fact]), valueOf<unknown>(whole.facts[fact]), fact)
       t.equal(brief.output.includes('a line'), false, 'no line of the log')
       t.equal(whole.output.includes('a line'), true)
     },
