@@ -142,7 +142,8 @@ export class LocalBackend implements AgentBackend {
       if (leader === undefined || leader.id === server?.ownId) return {problem: NO_LEADER}
       return sendHttp(leader.address, request)
     }
-    const servers = [...this.liveServers()]
+    // Only those of our make take whole requests
+    const servers = this.liveServers().filter(({member}) => !isStranger(member))
     let last: Problem = {problem: NO_SERVERS}
     while (servers.length > 0) {
       const [chosen] = servers.splice(Math.floor(Math.random() * servers.length), 1)

@@ -11,6 +11,9 @@ const binaries = realConsuls()
 if (binaries.length === 0)
   t.fail('QUORATE_CONSUL_BIN_DIR names no directory with binaries called consul-VERSION')
 
+/** Serf's number for a member that has left. */
+const LEFT = 3
+
 interface Pair {
   readonly agents: Agents
   readonly real: RealConsul
@@ -157,6 +160,27 @@ async function transactions(t: Test, {real, ours}: Pair): Promise<void> {
   t.equal((await real.ask('/v1/kv/u')).status, 404)
 }
 
+async function client(t: Test, {agents, real, ours}: Pair): Promise<void> {
+  const {url} = await agents.start('ours3', `-join=${real.settings.ip}`)
+  await until('it to be in the catalog of the real leader', async () =>
+    JSON.stringify(await real.json('/v1/catalog/nodes')).includes('ours3') ? true : undefined,
+  )
+  t.equal((await call(url, '/v1/kv/from-client', 'PUT', 'through ours')).text, 'true')
+  t.equal((await real.ask('/v1/kv/from-client?raw')).text, 'through ours')
+  // Without a server of ours all that it asks is asked of real ones
+  await ours.agent.leave()
+  await until('it to know that our server has left', async () => {
+    const members = (await json(url, '/v1/agent/members')) as readonly {Name: string; Status: number}[]
+    return members.find(({Name}) => Name === ours.name)?.Status === LEFT ? true : undefined
+  })
+  t.equal((await call(url, '/v1/kv/from-client', 'PUT', 'without')).text, 'true')
+  t.equal((await real.ask('/v1/kv/from-client?raw')).text, 'without')
+  t.equal(await json(url, '/v1/status/leader'), `${real.settings.ip}:8300`)
+  t.same(await json(url, '/v1/status/peers'), [`${real.settings.ip}:8300`])
+  t.match(await json(url, '/v1/catalog/node/ours3'), {Node: {Node: 'ours3'}})
+  t.equal((await call(url, '/v1/kv/a?raw&stale')).text, 'woken')
+}
+
 for (const [n, binary] of binaries.entries())
   t.test(
     `a server of ours that follows a Consul ${binary.version} serves its clients through it`,
@@ -166,6 +190,7 @@ for (const [n, binary] of binaries.entries())
       await t.test('catalog and health', t => catalog(t, pair))
       await t.test('sessions and locks', t => sessions(t, pair))
       if (atLeast(binary.version, '0.7.0')) await t.test('transactions', t => transactions(t, pair))
+      await t.test('a client of ours', t => client(t, pair))
       t.notMatch(pair.real.log(), /decode error|panic/)
     },
   )

@@ -86,43 +86,42 @@ async function votes(real: RealConsul, address: string): Promise<boolean> {
 }
 
 for (const [n, binary] of binaries.entries())
-  if ((process.env['ONLY'] ?? binary.version).split(' ').includes(binary.version))
-    t.test(
-      `a Consul ${binary.version} that leads sends us its snapshot, and hands over to us when it leaves`,
-      async t => {
-        const {real, client, agents} = await group(t, n, binary)
-        const keys = atLeast(binary.version, '1.8.0') ? KEYS_OFTEN : KEYS_SELDOM
-        await fill(real, keys)
-        t.ok(
-          await patiently(SNAPSHOT_MS, () => /compacting logs/i.test(real.log())),
-          'its log does not begin at the beginning any more',
-        )
-        const before = ((await real.json('/v1/kv/k/?recurse')) ?? []) as readonly {Value: string}[]
-        t.equal(before.length, keys)
-        const protocol = raftProtocolOf(binary.version)
-        const ours = await agents.start(
-          'ours2',
-          '-server',
-          `-raft-protocol=${protocol}`,
-          `-join=${real.settings.ip}`,
-        )
-        const address = `${ours.ip}:8300`
-        t.ok(await patiently(PROMOTION_MS, () => votes(real, address)), 'we are a voter')
-        await real.ask('/v1/kv/last', 'PUT', 'words')
-        await real.command('leave')
-        await until('the real client to find us as leader', async () =>
-          (await client.leader()) === address ? true : undefined,
-        )
-        if (protocol === 3)
-          t.ok(handedOver(real.log()), 'we lead at once: it has handed over and was not missed')
-        t.equal((await client.ask('/v1/kv/last?raw&consistent')).text, 'words')
-        t.same(await client.json('/v1/kv/k/?recurse'), before, 'what was in its snapshot is what we tell')
-        t.match(await client.ask('/v1/kv/more', 'PUT', 'x'), {status: 200})
-        t.same(await client.json('/v1/status/peers'), [address])
-        await until('the server that left to be out of the catalog', async () => {
-          const nodes = (await client.json('/v1/catalog/nodes')) as readonly {Node: string}[]
-          return nodes.some(({Node}) => Node === 'real1') ? undefined : true
-        })
-        t.notMatch(client.log(), /rpc: can't find|decode error|panic/)
-      },
-    )
+  t.test(
+    `a Consul ${binary.version} that leads sends us its snapshot, and hands over to us when it leaves`,
+    async t => {
+      const {real, client, agents} = await group(t, n, binary)
+      const keys = atLeast(binary.version, '1.8.0') ? KEYS_OFTEN : KEYS_SELDOM
+      await fill(real, keys)
+      t.ok(
+        await patiently(SNAPSHOT_MS, () => /compacting logs/i.test(real.log())),
+        'its log does not begin at the beginning any more',
+      )
+      const before = ((await real.json('/v1/kv/k/?recurse')) ?? []) as readonly {Value: string}[]
+      t.equal(before.length, keys)
+      const protocol = raftProtocolOf(binary.version)
+      const ours = await agents.start(
+        'ours2',
+        '-server',
+        `-raft-protocol=${protocol}`,
+        `-join=${real.settings.ip}`,
+      )
+      const address = `${ours.ip}:8300`
+      t.ok(await patiently(PROMOTION_MS, () => votes(real, address)), 'we are a voter')
+      await real.ask('/v1/kv/last', 'PUT', 'words')
+      await real.command('leave')
+      await until('the real client to find us as leader', async () =>
+        (await client.leader()) === address ? true : undefined,
+      )
+      if (protocol === 3)
+        t.ok(handedOver(real.log()), 'we lead at once: it has handed over and was not missed')
+      t.equal((await client.ask('/v1/kv/last?raw&consistent')).text, 'words')
+      t.same(await client.json('/v1/kv/k/?recurse'), before, 'what was in its snapshot is what we tell')
+      t.match(await client.ask('/v1/kv/more', 'PUT', 'x'), {status: 200})
+      t.same(await client.json('/v1/status/peers'), [address])
+      await until('the server that left to be out of the catalog', async () => {
+        const nodes = (await client.json('/v1/catalog/nodes')) as readonly {Node: string}[]
+        return nodes.some(({Node}) => Node === 'real1') ? undefined : true
+      })
+      t.notMatch(client.log(), /rpc: can't find|decode error|panic/)
+    },
+  )
