@@ -2,16 +2,20 @@ import {readFileSync} from 'node:fs'
 import {request as askHttp} from 'node:http'
 import type {RequestOptions} from 'node:http'
 import {request as askHttps} from 'node:https'
+import {setTimeout as sleep} from 'node:timers/promises'
 import {QuorateError} from '../errors.js'
 import type {AgentApi, ApiAnswer, ApiRequest} from '../ports/agent-api.js'
 
 /** An answer beyond this is refused. */
 const BODY_MAX = 1 << 30
 const DEFAULT_TIMEOUT_MS = 30_000
+/** Of several addresses the next is tried, too, when one is silent for so long; none has longer than the other. */
+const HEAD_START_MS = 300
+const SEARCH_MS = 5000
 
 /** Where an agent is asked, and as whom. */
 export interface AgentApiOptions {
-  /** `host:port`, `http://…`, `https://…` or `unix:///path`; where there are several, the first that listens answers. */
+  /** `host:port`, `http://…`, `https://…` or `unix:///path`; where there are several, the first that answers is asked. */
   readonly addresses: readonly string[]
   /** Sent as `X-Consul-Token`. */
   readonly token: string | undefined
@@ -35,11 +39,17 @@ interface Place {
 export function makeAgentApi(options: AgentApiOptions): AgentApi {
   const places = options.addresses.map(address => ({address, place: parsePlace(address)}))
   let chosen = 0
+  let found: Promise<number> | undefined
   const api = {
     get address(): string {
       return options.addresses[chosen] ?? ''
     },
     async ask(request: ApiRequest): Promise<ApiAnswer> {
+      if (places.length > 1) {
+        // Once: what is asked later goes to the same agent
+        found ??= firstThatAnswers(places, options)
+        chosen = Math.max(chosen, await found)
+      }
       for (;;) {
         const {address = '', place} = places[chosen] ?? {}
         if (place === undefined) throw new QuorateError('USAGE', 'No address of an HTTP API was given.')
@@ -56,6 +66,40 @@ export function makeAgentApi(options: AgentApiOptions): AgentApi {
     },
   }
   return api
+}
+
+/**
+ * Which of several agents answers first, those in front given a head start. One that is stopped is connected to by the
+ * system all the same and never answers: nothing that matters may be sent before it is known to be alive.
+ */
+async function firstThatAnswers(
+  places: readonly {readonly address: string; readonly place: Place}[],
+  options: AgentApiOptions,
+): Promise<number> {
+  const done = new AbortController()
+  const attempts: Promise<number>[] = []
+  const failures: {readonly address: string; readonly error: unknown}[] = []
+  try {
+    for (const [at, {address, place}] of places.entries()) {
+      const request = {method: 'GET', path: '/v1/status/leader', timeoutMs: SEARCH_MS} as const
+      const attempt = askAt(place, options, request, done.signal).then(() => at)
+      attempts.push(attempt)
+      const failed = attempt.then(
+        () => undefined,
+        (error: unknown) => void failures.push({address, error}),
+      )
+      const first = Promise.any(attempts).catch(() => undefined)
+      const late = sleep(HEAD_START_MS, undefined, {signal: done.signal}).catch(() => undefined)
+      const winner = await Promise.race([first, failed.then(() => first), late])
+      if (winner !== undefined) return winner
+    }
+    return await Promise.any(attempts)
+  } catch {
+    const told = failures.find(({error}) => !isUnconnected(error)) ?? failures.at(-1)
+    throw unreachable(told?.address ?? '', told?.error)
+  } finally {
+    done.abort()
+  }
 }
 
 function parsePlace(address: string): Place {
@@ -76,7 +120,12 @@ function parsePlace(address: string): Place {
   return {secure, to: {host, port}, prefix: url.pathname.replace(/\/$/, '')}
 }
 
-async function askAt(place: Place, {token, tls}: AgentApiOptions, request: ApiRequest): Promise<ApiAnswer> {
+async function askAt(
+  place: Place,
+  {token, tls}: AgentApiOptions,
+  request: ApiRequest,
+  signal?: AbortSignal,
+): Promise<ApiAnswer> {
   const {method, path, body, timeoutMs = DEFAULT_TIMEOUT_MS, onChunk} = request
   const headers = {
     'user-agent': 'quorate',
@@ -100,6 +149,7 @@ async function askAt(place: Place, {token, tls}: AgentApiOptions, request: ApiRe
       path: `${place.prefix}${path}`,
       headers,
       agent: false,
+      ...(signal === undefined ? {} : {signal}),
     } as const
     const asked = (place.secure ? askHttps : askHttp)(options, response => {
       const status = response.statusCode ?? 0
