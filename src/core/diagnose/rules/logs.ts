@@ -157,28 +157,46 @@ export function logGap(facts: ClusterFacts): readonly Finding[] {
   })
 }
 
+/** Where a server was in its log, each time that it was looked at: its store and its API are read at different moments. */
+function positionsOf({server: {store, api}, end}: ServerFacts): readonly number[] {
+  const told = [end?.index, valueOf(store)?.lastIndex, valueOf(api.self)?.raft?.lastLogIndex]
+  return told.filter(index => index !== undefined)
+}
+
+/**
+ * How far a server is behind the best one. Under a leader the logs grow while they are read: then it is how far it was
+ * behind, at its latest, the place where the best one was at its earliest; and if only one of them was read in both
+ * ways, nobody knows.
+ */
+function lagBehind(best: ServerFacts, server: ServerFacts, grows: boolean): number {
+  const [ahead, behind] = [positionsOf(best), positionsOf(server)]
+  if (!grows) return (best.end?.index ?? 0) - (server.end?.index ?? 0)
+  return ahead.length === behind.length ? Math.min(...ahead) - Math.max(...behind) : 0
+}
+
 /** LOG_LAG: a server is far behind the best log. */
 export function logLag(facts: ClusterFacts): readonly Finding[] {
   const known = holdingData(facts).flatMap(server =>
     server.end === undefined ? [] : [{server, end: server.end}],
   )
-  const best = [...known].sort((a, b) => compareLogEnds(b.end, a.end))[0]
+  const best = [...known].sort((a, b) => compareLogEnds(b.end, a.end))[0]?.server
   if (best === undefined) return []
-  return known.flatMap(({server, end}) => {
-    const lag = best.end.index - end.index
-    const related = server === best.server ? 'same' : relateLogs(server, best.server)
+  return known.flatMap(({server}) => {
+    const grows = facts.leader.exists === 'yes' && server.running === 'yes'
+    const lag = lagBehind(best, server, grows)
+    const related = server === best ? 'same' : relateLogs(server, best)
     if (lag <= LAG_MAX_ENTRIES || related === 'foreign') return []
     return [
       makeFinding({
         code: 'LOG_LAG',
         severity: 'warning',
         on: server,
-        summary: `${server.host} is ${lag} entries behind ${best.server.host}.`,
+        summary: `${server.host} is ${lag} entries behind ${best.host}.`,
         explanation:
           facts.leader.exists === 'yes'
             ? 'The leader brings it up, by a snapshot if it no longer has the entries.'
             : 'It does not have what was written last and cannot be elected over a server that does.',
-        evidence: [endEvidence(server), endEvidence(best.server)],
+        evidence: [endEvidence(server), endEvidence(best)],
       }),
     ]
   })

@@ -437,6 +437,20 @@ export const hostCases = {
         liveConsul('a', {configuration: abc, leader: 'a', end: end(9000, 13)}),
         liveConsul('b', {configuration: abc, leader: 'a', end: end(8990, 13)}),
       ],
+      'thousands behind only because it was read first, while entries poured in': [
+        liveConsul('a', {
+          configuration: abc,
+          leader: 'a',
+          end: end(9000, 13),
+          facts: {store: storeOf({end: end(7000, 13)})},
+        }),
+        liveConsul('b', {
+          configuration: abc,
+          leader: 'a',
+          end: end(7500, 13),
+          facts: {store: storeOf({end: end(5000, 13)})},
+        }),
+      ],
     },
   },
   BLANK_VOTER: {
