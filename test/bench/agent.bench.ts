@@ -10,6 +10,7 @@ import type {LoadResult} from './load.js'
 /** Our agent beside real Consul, three servers each on this machine, one cluster after the other. */
 const CLIENTS = 64
 const SECONDS = Number(process.env['QUORATE_BENCH_SECONDS'] ?? 10)
+const KEYS = 100_000
 const VALUE = 'x'.repeat(100)
 const TICKS_PER_SECOND = 100
 
@@ -52,8 +53,10 @@ async function measure(t: Test, servers: Victims): Promise<Measured> {
   const spent = pids(servers).map((pid, i) => cpuSeconds(pid) - (before[i] ?? 0))
   const ip = servers.ip(leader)
   await load(ip, CLIENTS, SECONDS / 4, n => putOf(`bench/${n % 1000}`, VALUE))
-  const put = await load(ip, CLIENTS, SECONDS, n => putOf(`bench/${n % 100_000}`, VALUE))
+  const put = await load(ip, CLIENTS, SECONDS, n => putOf(`bench/${n % KEYS}`, VALUE))
   const get = await load(ip, CLIENTS, SECONDS, n => getOf(`bench/${n % 1000}`))
+  // Memory is judged with all keys there
+  await load(ip, CLIENTS, 120, n => (n < KEYS ? putOf(`bench/${n}`, VALUE) : undefined))
   const residents = pids(servers).map(residentMiB)
   await servers.kill(leader)
   const since = Date.now()

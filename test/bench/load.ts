@@ -60,12 +60,15 @@ class LoadClient {
   }
 }
 
-/** Sends requests over some connections for a time; each is a request for `make(n)`, with n counted over all of them. */
+/**
+ * Sends requests over some connections for a time, or until there are no more; each is a request for `make(n)`, with n
+ * counted over all of them.
+ */
 export async function load(
   host: string,
   connections: number,
   seconds: number,
-  make: (n: number) => string,
+  make: (n: number) => string | undefined,
 ): Promise<LoadResult> {
   const began = performance.now()
   let n = 0
