@@ -22,7 +22,7 @@ interface Pair {
 
 /** Starts a real server as leader and ours that follows it. */
 async function following(t: Test, n: number, binary: ServerBinary): Promise<Pair> {
-  const net = `74.${n + 1}`
+  const net = `84.${n + 1}`
   const directory = t.testdir()
   const agents = new Agents(directory, net)
   const config = {bootstrap: true}
