@@ -62,3 +62,22 @@ export function mayRunAhead(plan: Plan, phase: Phase): boolean {
     (plan.method === 'recovery-file' || plan.method === 'best-log-alone') && aheadOfTheDead.has(phase.name)
   )
 }
+
+/** Phases that only look at what is at rest, or copy it. Each of their steps asks for the rest of its own host. */
+const atRest: ReadonlySet<string> = new Set(['prove', 'reread', 'copy'])
+
+/**
+ * The phases of a plan in their order; those that may run at one time stand together. In a recovery these are the
+ * proof, the second reading of the logs and the copies: none of them changes a server, and no write begins before all
+ * of them are done.
+ */
+export function abreast(plan: Plan): readonly (readonly Phase[])[] {
+  const groups: Phase[][] = []
+  for (const phase of plan.phases) {
+    const last = groups.at(-1)
+    const joins = mayRunAhead(plan, phase) && atRest.has(phase.name)
+    if (joins && last?.every(({name}) => atRest.has(name)) === true) last.push(phase)
+    else groups.push([phase])
+  }
+  return groups
+}

@@ -3,7 +3,7 @@ import type {Condition, Phase, Plan, Step} from '../core/model/plan.js'
 import type {ApplyOutcome, Place, StopCode} from '../core/model/progress.js'
 import {shortcomings, verifiedNote} from '../core/model/verdict.js'
 import {QuorateError} from '../errors.js'
-import {mayRunAhead, readOnly, writing} from './apply-deps.js'
+import {abreast, mayRunAhead, readOnly, writing} from './apply-deps.js'
 import type {ApplyDeps, Start} from './apply-deps.js'
 import {checkCondition, describeMet} from './conditions.js'
 import {JournalWriter} from './journal-writer.js'
@@ -61,10 +61,11 @@ class Run {
   }
 
   async run(): Promise<ApplyOutcome> {
-    for (const phase of this.#plan.phases) {
-      if (phase.steps.every(step => this.#done.has(step.id))) continue
-      if (!mayRunAhead(this.#plan, phase)) await this.#hearDead()
-      if (this.#halt === undefined) await this.#phase(phase)
+    for (const together of abreast(this.#plan)) {
+      const open = together.filter(phase => phase.steps.some(step => !this.#done.has(step.id)))
+      if (open.length === 0) continue
+      if (!open.every(phase => mayRunAhead(this.#plan, phase))) await this.#hearDead()
+      if (this.#halt === undefined) await Promise.all(open.map(phase => this.#phase(phase)))
       if (this.#halt !== undefined) return await this.#stopped(this.#halt)
     }
     const back = this.#plan.method === 'back'

@@ -22,8 +22,8 @@ export interface PlanSessionOptions {
   readonly times?: Partial<VerifyTimes>
 }
 
-/** How long a host declared dead is given to take a connection, in milliseconds: two tries of a TCP handshake. */
-const deadConnectMs = 2000
+/** How long a host declared dead is given to accept a connection, in milliseconds: two tries of a TCP handshake. */
+const deadAcceptMs = 1500
 
 /** What comparing contents may cost one sample; what it leaves open is left to the next. */
 const contentsLimits = {rounds: 3, allMs: 60_000}
@@ -64,7 +64,7 @@ export class PlanSession {
    */
   lookAtDead(): readonly Promise<readonly ServerObservation[]>[] {
     return [...this.#names(host => host.role === 'dead')].map(
-      async name => (await this.#collect([name], {connectMsMax: deadConnectMs})).observation.servers,
+      async name => (await this.#collect([name], {acceptTimeoutMs: deadAcceptMs})).observation.servers,
     )
   }
 
@@ -162,15 +162,13 @@ export class PlanSession {
 
   async #collect(
     names: readonly string[],
-    {connectMsMax = Infinity, storeOnly = false}: {connectMsMax?: number; storeOnly?: boolean} = {},
+    {acceptTimeoutMs, storeOnly = false}: {acceptTimeoutMs?: number; storeOnly?: boolean} = {},
   ) {
     const {fleet, deps} = this.#session
+    const accept = acceptTimeoutMs === undefined ? {} : {acceptTimeoutMs}
     const members = fleet.members
       .filter(member => names.includes(member.target.host))
-      .map(member => {
-        const connectTimeoutMs = Math.min(member.target.connectTimeoutMs, connectMsMax)
-        return {...member, target: {...member.target, connectTimeoutMs}}
-      })
+      .map(member => ({...member, target: {...member.target, ...accept}}))
     const collected = await collectFleet(
       deps.collect,
       {...fleet, members},

@@ -88,6 +88,8 @@ export interface HostTarget {
   /** Where the sudo password comes from; never the password itself. */
   readonly sudoPassword: {readonly env: string} | {readonly file: string} | 'ask' | undefined
   readonly connectTimeoutMs: number
+  /** How long the host may take to accept the connection at all, where that is to be less than `connectTimeoutMs`. */
+  readonly acceptTimeoutMs?: number
   /**
    * Set where the host is one of several servers of this machine and user, as in a local cluster. What quorate keeps on
    * a host (locks, copies, records) then lies in this directory, and no root is needed.

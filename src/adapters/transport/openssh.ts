@@ -54,7 +54,7 @@ async function startMaster(
   socket: string,
   batch: boolean,
 ): Promise<void> {
-  const seconds = Math.max(1, Math.ceil(target.connectTimeoutMs / 1000))
+  const seconds = Math.max(1, Math.ceil((target.acceptTimeoutMs ?? target.connectTimeoutMs) / 1000))
   const settings = [
     'ControlMaster=yes',
     `ControlPersist=${PERSIST_S}`,

@@ -44,7 +44,7 @@ export class SshReach {
       knownHostsFiles: target.knownHostsFiles,
     })
     const jump = await this.#jumpLink(chain, target)
-    const link = await this.#login(hop, target.connectTimeoutMs, jump)
+    const link = await this.#login(hop, target.connectTimeoutMs, jump, target.acceptTimeoutMs)
     // Opened while we ask who we are: nobody waits for it before the first file
     void link.beginSftp(target.connectTimeoutMs)
     return link
@@ -115,7 +115,12 @@ export class SshReach {
     }
   }
 
-  async #login(hop: Hop, timeoutMs: number, jump: SshLink | undefined): Promise<SshLink> {
+  async #login(
+    hop: Hop,
+    timeoutMs: number,
+    jump: SshLink | undefined,
+    acceptMs = timeoutMs,
+  ): Promise<SshLink> {
     const {openSshLink} = await import('./ssh.js')
     const knownHosts = await this.#keys.load(hop.knownHostsFiles)
     try {
@@ -127,7 +132,8 @@ export class SshReach {
         knownHosts,
         knownHostsFiles: hop.knownHostsFiles,
         connectTimeoutMs: timeoutMs,
-        through: await jump?.forward({kind: 'tcp', host: hop.address, port: hop.port}, timeoutMs),
+        acceptTimeoutMs: Math.min(acceptMs, timeoutMs),
+        through: await jump?.forward({kind: 'tcp', host: hop.address, port: hop.port}, acceptMs),
         means: {
           user: hop.user,
           address: hop.address,

@@ -30,6 +30,8 @@ export interface SshLogin {
   readonly knownHostsFiles: readonly string[]
   readonly means: LoginMeans
   readonly connectTimeoutMs: number
+  /** The part of it within which the host must have accepted the connection. */
+  readonly acceptTimeoutMs: number
   /** The stream through a jump host; undefined to connect straight. */
   readonly through: Duplex | undefined
 }
@@ -38,7 +40,10 @@ export interface SshLogin {
 export async function openSshLink(login: SshLogin): Promise<SshLink> {
   const ssh = new NodeSSH()
   const trail: LoginTrail = {tried: []}
-  const clock = new PausableLimit(login.connectTimeoutMs)
+  // The stream through a jump host is there because the host has accepted it
+  const clock = new PausableLimit(
+    login.through === undefined ? login.acceptTimeoutMs : login.connectTimeoutMs,
+  )
   const ask = login.means.ask
   const means: LoginMeans = {
     ...login.means,
@@ -66,6 +71,8 @@ export async function openSshLink(login: SshLogin): Promise<SshLink> {
       }
     },
   })
+  // Who has accepted is there, and may take its time for the rest
+  ssh.connection?.once('connect', () => clock.extend(login.connectTimeoutMs - clock.wholeMs))
   try {
     const over = await Promise.race([connecting, clock.over])
     const client = ssh.connection
@@ -75,7 +82,7 @@ export async function openSshLink(login: SshLogin): Promise<SshLink> {
       throw new ConnectProblem(
         'HOST_UNREACHABLE',
         'timed-out',
-        `${where(login)} did not answer within ${login.connectTimeoutMs / 1000} s.`,
+        `${where(login)} did not answer within ${clock.wholeMs / 1000} s.`,
       )
     }
     return new SshLink(client)
@@ -299,8 +306,8 @@ class PausableLimit {
   #startedAtMs = 0
   #timer: NodeJS.Timeout | undefined
   #fire: () => void = () => undefined
-  constructor(ms: number) {
-    this.#leftMs = ms
+  constructor(public wholeMs: number) {
+    this.#leftMs = wholeMs
     this.over = new Promise(resolve => (this.#fire = () => resolve('timed-out')))
     this.#run()
   }
@@ -310,8 +317,19 @@ class PausableLimit {
     this.#timer = setTimeout(this.#fire, this.#leftMs)
   }
 
+  /** Gives more time; while it is paused, for afterwards. */
+  extend(ms: number): void {
+    this.wholeMs += ms
+    this.#leftMs += ms
+    if (this.#timer === undefined) return
+    clearTimeout(this.#timer)
+    this.#leftMs -= performance.now() - this.#startedAtMs
+    this.#run()
+  }
+
   async paused<T>(question: Promise<T>): Promise<T> {
     clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#leftMs -= performance.now() - this.#startedAtMs
     try {
       return await question
@@ -322,5 +340,6 @@ class PausableLimit {
 
   cancel(): void {
     clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 }

@@ -87,7 +87,7 @@ export function recoveryPhases(shape: RecoveryShape, context: PlanContext): read
   )
   list.add(
     'start',
-    shape.included.flatMap(one => startSteps(one.host, [fileIs(one, shape, context)])),
+    shape.included.flatMap(one => startSteps(one.host, [])),
   )
   list.add('join', joinSteps(shape.included))
   verifyPhases(list, shape)
@@ -139,15 +139,6 @@ function copyStep(one: Placed, plan: string): StepDraft {
 }
 
 const peersPath = (host: PlanHost): string => `${host.raftDir}/peers.json`
-
-function fileIs(one: Placed, shape: RecoveryShape, context: PlanContext): Condition {
-  return {
-    is: 'file-is',
-    host: one.host.host,
-    path: peersPath(one.host),
-    sha256: context.sha256(shape.fileText),
-  }
-}
 
 function readBackStep(one: Placed, shape: RecoveryShape, context: PlanContext): StepDraft {
   return {

@@ -18,7 +18,7 @@ export interface ApplyIntent extends PlanSessionOptions {
 }
 
 /** How much longer than the servers of the plan those declared dead are waited for before the first step. */
-const promptMs = 100
+const promptMs = 50
 
 /**
  * Applies a plan exactly as it is. Before the first step the plan is saved, the fleet is observed again and the plan is

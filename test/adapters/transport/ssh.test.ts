@@ -172,6 +172,10 @@ t.test('a port that accepts and says nothing is given up after the time limit', 
   const {port} = silent.address() as net.AddressInfo
   const found = await refusal(sshTarget(sshd, good, {port, connectTimeoutMs: 300}))
   t.strictSame([found.code, found.why], ['HOST_UNREACHABLE', 'timed-out'])
+  const startedMs = performance.now()
+  const slow = await refusal(sshTarget(sshd, good, {port, connectTimeoutMs: 600, acceptTimeoutMs: 100}))
+  t.strictSame([slow.code, slow.why], ['HOST_UNREACHABLE', 'timed-out'])
+  t.ok(performance.now() - startedMs >= 590, 'a host that has accepted is given the whole time')
   silent.close()
 })
 
