@@ -4,14 +4,14 @@ import t from 'tap'
 import type {Test} from 'tap'
 import {sleep, Victims} from '../helpers/victims.js'
 import {realConsuls} from '../lab/binaries.js'
-import {getOf, load, putOf} from './load.js'
+import {load} from './load.js'
 import type {LoadResult} from './load.js'
 
 /** Our agent beside real Consul, three servers each on this machine, one cluster after the other. */
 const CLIENTS = 64
 const SECONDS = Number(process.env['QUORATE_BENCH_SECONDS'] ?? 10)
 const KEYS = 100_000
-const VALUE = 'x'.repeat(100)
+const VALUE_BYTES = 100
 const TICKS_PER_SECOND = 100
 
 interface Measured {
@@ -52,11 +52,12 @@ async function measure(t: Test, servers: Victims): Promise<Measured> {
   await sleep(SECONDS * 1000)
   const spent = pids(servers).map((pid, i) => cpuSeconds(pid) - (before[i] ?? 0))
   const ip = servers.ip(leader)
-  await load(ip, CLIENTS, SECONDS / 4, n => putOf(`bench/${n % 1000}`, VALUE))
-  const put = await load(ip, CLIENTS, SECONDS, n => putOf(`bench/${n % KEYS}`, VALUE))
-  const get = await load(ip, CLIENTS, SECONDS, n => getOf(`bench/${n % 1000}`))
+  const puts = {verb: 'put', keys: KEYS, valueBytes: VALUE_BYTES} as const
+  await load(ip, CLIENTS, SECONDS / 4, {...puts, keys: 1000})
+  const put = await load(ip, CLIENTS, SECONDS, puts)
+  const get = await load(ip, CLIENTS, SECONDS, {verb: 'get', keys: 1000})
   // Memory is judged with all keys there
-  await load(ip, CLIENTS, 120, n => (n < KEYS ? putOf(`bench/${n}`, VALUE) : undefined))
+  await load(ip, CLIENTS, 120, {...puts, times: KEYS})
   const residents = pids(servers).map(residentMiB)
   await servers.kill(leader)
   const since = Date.now()
