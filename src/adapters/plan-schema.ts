@@ -29,7 +29,6 @@ const condition = z.discriminatedUnion('is', [
   z.object({is: z.literal('stopped'), hosts: z.array(text)}),
   z.object({is: z.literal('held'), hosts: z.array(text)}),
   z.object({is: z.literal('locked'), hosts: z.array(text)}),
-  z.object({is: z.literal('file-is'), host: text, path, sha256}),
   z.object({is: z.literal('file-absent'), host: text, path}),
   z.object({is: z.literal('running'), host: text}),
   z.object({is: z.literal('configuration'), host: text, servers: z.array(server)}),

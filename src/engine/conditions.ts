@@ -72,14 +72,6 @@ export async function checkCondition(
         const whose = value === undefined ? 'nobody holds it' : `${value.by} holds it for plan ${value.plan}`
         return {holds: false, kind: 'false', why: `${host}: the lock is not ours: ${whose}`}
       })
-    case 'file-is':
-      return await ask(hosts, condition.host, actions =>
-        against(actions.sha256Of(condition.path), digest =>
-          digest === condition.sha256
-            ? undefined
-            : `${condition.path} ${digest === undefined ? 'is not there' : 'has other content'}`,
-        ),
-      )
     case 'file-absent':
       return await ask(hosts, condition.host, actions =>
         against(actions.exists(condition.path), there => (there ? `${condition.path} is there` : undefined)),

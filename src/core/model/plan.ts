@@ -151,7 +151,6 @@ export type Condition =
   | {readonly is: 'stopped'; readonly hosts: readonly string[]}
   | {readonly is: 'held'; readonly hosts: readonly string[]}
   | {readonly is: 'locked'; readonly hosts: readonly string[]}
-  | {readonly is: 'file-is'; readonly host: string; readonly path: string; readonly sha256: string}
   | {readonly is: 'file-absent'; readonly host: string; readonly path: string}
   | {readonly is: 'running'; readonly host: string}
   /** The server itself reports exactly these servers. */

@@ -74,8 +74,6 @@ export function describeCondition(condition: Condition): string {
       return `${condition.hosts.join(', ')} are held`
     case 'locked':
       return `${condition.hosts.join(', ')} are locked`
-    case 'file-is':
-      return `${path(condition.path)} is as written`
     case 'file-absent':
       return `${path(condition.path)} is taken`
     case 'running':
