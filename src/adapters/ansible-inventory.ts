@@ -1,11 +1,12 @@
 import {readFile} from 'node:fs/promises'
-import type {Document, LineCounter, ParsedNode} from 'yaml'
+import type {ParsedNode} from 'yaml'
 import {parseAnsibleIni} from '../core/codec/ansible-ini.js'
 import {ansibleReach} from '../core/codec/ansible-inventory.js'
 import type {AnsibleInventory} from '../core/codec/ansible-inventory.js'
 import {ansibleFromObject} from '../core/codec/ansible-object.js'
 import type {HostSettings, Inventory, InventoryCluster} from '../core/model/inventory.js'
 import {QuorateError} from '../errors.js'
+import {readYaml} from './yaml-text.js'
 
 const MAX_BYTES = 4 * 1024 * 1024
 
@@ -81,29 +82,14 @@ function fromIni(text: string, path: string): AnsibleInventory {
   return parsed.value
 }
 
-/** The document's value. An alias without an anchor, and aliases that would multiply without end, show only here. */
-function plainOf(document: Document.Parsed, path: string): unknown {
-  try {
-    return document.toJS({maxAliasCount: 100})
-  } catch (error) {
-    throw invalid(path, `this is not YAML: ${(error as Error).message.split('\n')[0]}.`)
-  }
-}
-
 async function fromYaml(text: string, path: string): Promise<AnsibleInventory> {
-  const yaml = await import('yaml')
-  const counter: LineCounter = new yaml.LineCounter()
-  const document: Document.Parsed = yaml.parseDocument(text, {lineCounter: counter, prettyErrors: false})
-  const at = (offset: number | undefined) => {
-    if (offset === undefined) return undefined
-    const {line, col} = counter.linePos(offset)
-    return {line, column: col}
-  }
-  const error = document.errors[0]
-  if (error !== undefined)
-    throw invalid(path, `this is not YAML: ${error.message.split('\n')[0]}.`, at(error.pos[0]))
-  const result = ansibleFromObject(plainOf(document, path))
+  const {value, document, counter} = await readYaml(text, (what, place) =>
+    invalid(path, what, place && {line: place.line, column: place.col}),
+  )
+  const result = ansibleFromObject(value)
   if (result.ok) return result.value
   const node = document.getIn(result.path, true) as ParsedNode | null
-  throw invalid(path, `${result.message}.`, at(node?.range?.[0]))
+  const offset = node?.range?.[0]
+  const place = offset === undefined ? undefined : counter.linePos(offset)
+  throw invalid(path, `${result.message}.`, place && {line: place.line, column: place.col})
 }

@@ -8,6 +8,7 @@ import {mergeSettings} from '../core/model/inventory.js'
 import {QuorateError} from '../errors.js'
 import {inventorySchema} from './inventory-schema.js'
 import type {RawHost, RawSettings} from './inventory-schema.js'
+import {readYaml} from './yaml-text.js'
 
 const MAX_BYTES = 4 * 1024 * 1024
 
@@ -125,25 +126,10 @@ export async function readInventory(path: string): Promise<Inventory> {
   return parseInventory(text, path)
 }
 
-/** The document's value. An alias without an anchor, and aliases that would multiply without end, show only here. */
-function plainOf(document: Document.Parsed, path: string): unknown {
-  try {
-    return document.toJS({maxAliasCount: 100})
-  } catch (error) {
-    throw problemAt(path, undefined, `this is not YAML: ${(error as Error).message.split('\n')[0]}.`)
-  }
-}
-
 /** Parses the text of an inventory; `path` names it in errors and anchors its relative paths. */
 export async function parseInventory(text: string, path: string): Promise<Inventory> {
-  const yaml = await import('yaml')
-  const counter = new yaml.LineCounter()
-  const document = yaml.parseDocument(text, {lineCounter: counter, prettyErrors: false, uniqueKeys: true})
-  const error = document.errors[0]
-  if (error !== undefined) {
-    throw problemAt(path, counter.linePos(error.pos[0]), `this is not YAML: ${error.message.split('\n')[0]}.`)
-  }
-  const parsed = inventorySchema.safeParse(plainOf(document, path))
+  const {value, document, counter} = await readYaml(text, (what, place) => problemAt(path, place, what))
+  const parsed = inventorySchema.safeParse(value)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const keys = issue?.path ?? []
